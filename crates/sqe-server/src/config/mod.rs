@@ -1,0 +1,240 @@
+//! The configuration: one TOML file, overridden by `SQE__SECTION__KEY`, overridden by flags.
+//!
+//! Every key has a default except what cannot be guessed. Loading reports every problem at once,
+//! each with file and line, and never starts with a key it does not know. `sqe.toml.example` shows
+//! each key with its default and unit; a test keeps the two equal.
+
+mod load;
+mod problem;
+mod section;
+mod validate;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+pub use problem::{Problem, Problems};
+use section::section;
+pub use section::{Section, SetError};
+pub use value::{Secret, Span};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Everything `sqe-server` can be told.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[coordinator]`
+    pub coordinator: CoordinatorConfig,
+    /// `[http]`
+    pub http: HttpConfig,
+    /// `[tls]`
+    pub tls: TlsConfig,
+    /// `[auth]`
+    pub auth: AuthConfig,
+    /// `[catalog]`
+    pub catalog: CatalogConfig,
+    /// `[catalogs.NAME]`, by name.
+    pub catalogs: BTreeMap<String, CatalogConfig>,
+    /// `[storage]`
+    pub storage: StorageConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
+    /// `[table_functions]`
+    pub table_functions: TableFunctionsConfig,
+}
+
+section! {
+    /// What concerns the process as a whole.
+    pub struct ServerConfig {
+        /// Directory of the embedded catalog and its tables.
+        data_dir ("data_dir"): PathBuf = PathBuf::from("sqe-data"),
+        /// `text` or `json`.
+        log_format ("log_format"): LogFormat = LogFormat::Text,
+        /// Filter in the syntax of `RUST_LOG`.
+        log_level ("log_level"): String = "info".to_owned(),
+    }
+}
+
+section! {
+    /// The listener that clients connect to.
+    pub struct CoordinatorConfig {
+        /// Address of the Flight SQL listener.
+        listen_address ("listen_address"): IpAddr = LOOPBACK,
+        /// Port of the Flight SQL listener; 0 picks a free one.
+        flight_sql_port ("flight_sql_port"): u16 = 50051,
+    }
+}
+
+section! {
+    /// Health and metrics.
+    pub struct HttpConfig {
+        /// Address of the HTTP listener.
+        listen_address ("listen_address"): IpAddr = LOOPBACK,
+        /// Port of the HTTP listener; 0 picks a free one.
+        port ("port"): u16 = 9090,
+    }
+}
+
+section! {
+    /// TLS of the client listener.
+    pub struct TlsConfig {
+        /// PEM file with the certificate chain.
+        cert ("cert"): Option<PathBuf> = None,
+        /// PEM file with the private key.
+        key ("key"): Option<PathBuf> = None,
+        /// PEM file with the CAs of client certificates; set it to demand them.
+        client_ca ("client_ca"): Option<PathBuf> = None,
+        /// Lets a listener that is not loopback run without TLS.
+        allow_plaintext ("allow_plaintext"): bool = false,
+    }
+}
+
+section! {
+    /// How users prove who they are.
+    pub struct AuthConfig {
+        /// OAuth2 token endpoint that checks user name and password.
+        token_endpoint ("token_endpoint"): Option<String> = None,
+        /// OAuth2 client id.
+        client_id ("client_id"): Option<String> = None,
+        /// `client_credentials` or `password`.
+        grant ("grant"): Option<String> = None,
+        /// Issuer of the bearer tokens to accept.
+        issuer ("issuer"): Option<String> = None,
+        /// Audience that bearer tokens must name.
+        audience ("audience"): Option<String> = None,
+        /// OAuth2 scope to ask for.
+        scope ("scope"): Option<String> = None,
+        /// Lets anybody in where the listener is loopback and no other way to log in is set.
+        allow_anonymous ("allow_anonymous"): bool = true,
+    }
+}
+
+section! {
+    /// An Iceberg catalog.
+    pub struct CatalogConfig {
+        /// `rest` or `sqlite`; by default `rest` where a `uri` is given.
+        kind ("type"): Option<CatalogKind> = None,
+        /// REST: base address of the catalog.
+        uri ("uri" | "polaris_url"): Option<String> = None,
+        /// REST: name of the warehouse. SQLite: location of new tables.
+        warehouse ("warehouse"): Option<String> = None,
+        /// SQLite: path of the database file.
+        path ("path"): Option<PathBuf> = None,
+        /// SQLite: value of `catalog_name` in the rows that belong to this catalog.
+        catalog_name ("catalog_name"): Option<String> = None,
+    }
+}
+
+section! {
+    /// Object storage, where the catalog does not say.
+    pub struct StorageConfig {
+        /// Endpoint of the S3 service.
+        s3_endpoint ("s3_endpoint"): Option<String> = None,
+        /// Region of the S3 service.
+        s3_region ("s3_region"): Option<String> = None,
+        /// Puts the bucket into the path instead of the host name.
+        s3_path_style ("s3_path_style"): bool = false,
+        /// Access key, used only where the catalog vends none.
+        s3_access_key ("s3_access_key"): Option<Secret> = None,
+        /// Secret key, used only where the catalog vends none.
+        s3_secret_key ("s3_secret_key"): Option<Secret> = None,
+    }
+}
+
+section! {
+    /// Bounds that keep one statement from hurting the others.
+    pub struct LimitsConfig {
+        /// Memory that all statements together may use for their state, in bytes.
+        memory ("memory"): ByteSize = ByteSize::gib(2),
+        /// Directory of spill files; by default one below the system's temporary directory.
+        spill_dir ("spill_dir"): Option<PathBuf> = None,
+        /// Disk space that spill files may use together, in bytes.
+        spill ("spill"): ByteSize = ByteSize::gib(20),
+        /// How long a statement may run.
+        statement_timeout ("statement_timeout"): Span = Span::seconds(3600),
+        /// How long running statements may go on after a signal to stop.
+        drain_timeout ("drain_timeout"): Span = Span::seconds(30),
+    }
+}
+
+section! {
+    /// `read_parquet`, `read_csv`, `read_json`.
+    pub struct TableFunctionsConfig {
+        /// Lets them read files of this machine; on in the standalone mode on loopback.
+        allow_local_paths ("allow_local_paths"): Option<bool> = None,
+        /// Object-store prefixes they may read, such as `s3://bucket/landing/`.
+        allowed_prefixes ("allowed_prefixes"): Vec<String> = Vec::new(),
+    }
+}
+
+/// What log lines look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object per line.
+    Json,
+}
+
+/// Which protocol a catalog speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatalogKind {
+    /// Iceberg's REST protocol.
+    Rest,
+    /// A database file in the schema of Iceberg's JDBC catalog.
+    Sqlite,
+}
+
+impl CatalogConfig {
+    /// The kind that was named, or the one the other keys imply.
+    pub fn effective_kind(&self) -> CatalogKind {
+        let implied = if self.uri.is_some() {
+            CatalogKind::Rest
+        } else {
+            CatalogKind::Sqlite
+        };
+        self.kind.unwrap_or(implied)
+    }
+}
+
+impl Config {
+    /// The address of the client listener.
+    pub fn flight_address(&self) -> SocketAddr {
+        (
+            self.coordinator.listen_address,
+            self.coordinator.flight_sql_port,
+        )
+            .into()
+    }
+
+    /// The address of the HTTP listener.
+    pub fn http_address(&self) -> SocketAddr {
+        (self.http.listen_address, self.http.port).into()
+    }
+
+    /// Whether table functions may read files of this machine.
+    pub fn allow_local_paths(&self) -> bool {
+        let loopback = self.coordinator.listen_address.is_loopback();
+        self.table_functions.allow_local_paths.unwrap_or(loopback)
+    }
+
+    /// Every catalog that was configured, the default one under the key `catalog`.
+    pub fn all_catalogs(&self) -> impl Iterator<Item = (String, &CatalogConfig)> {
+        let named = self
+            .catalogs
+            .iter()
+            .map(|(name, c)| (format!("catalogs.{name}"), c));
+        std::iter::once(("catalog".to_owned(), &self.catalog)).chain(named)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../sqe.toml.example");
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, Problems> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sqe.toml");
+    std::fs::write(&path, text).unwrap();
+    let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Config::load(Some(&path), env)
+}
+
+/// The problems of `text` under `env`, a line each, with the directory cut off.
+fn check(text: &str, env: &[(&str, &str)], expected: &[&str]) {
+    let problems = load(text, env).unwrap_err().to_string();
+    let lines: Vec<&str> = problems
+        .lines()
+        .map(|l| l.find("sqe.toml:").map_or(l, |at| &l[at..]))
+        .collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn the_example_holds_the_defaults() {
+    assert_eq!(load(EXAMPLE, &[]).unwrap(), Config::default());
+}
+
+#[test]
+fn the_example_names_every_key() {
+    let shown: Vec<&str> = EXAMPLE
+        .lines()
+        .filter_map(|line| {
+            line.trim_start_matches("# ")
+                .split_once(" = ")
+                .map(|(key, _)| key)
+        })
+        .collect();
+    for (section, keys) in Config::known_keys() {
+        assert!(
+            EXAMPLE.contains(&format!("[{section}]")),
+            "[{section}] is not in the example"
+        );
+        for key in keys.iter().filter(|key| **key != "polaris_url") {
+            assert!(shown.contains(key), "{section}.{key} is not in the example");
+        }
+    }
+}
+
+#[test]
+fn the_minimal_lakehouse_configuration_is_valid() {
+    let text = r#"
+[auth]
+token_endpoint = "http://localhost:18181/api/catalog/v1/oauth/tokens"
+client_id = "root"
+[catalog]
+polaris_url = "http://localhost:18181/api/catalog"
+warehouse = "test_warehouse"
+[storage]
+s3_endpoint = "http://localhost:19000"
+s3_region = "us-east-1"
+s3_path_style = true
+"#;
+    let config = load(text, &[]).unwrap();
+    assert_eq!(config.catalog.effective_kind(), CatalogKind::Rest);
+    assert_eq!(
+        config.catalog.uri.as_deref(),
+        Some("http://localhost:18181/api/catalog")
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    check(
+        "[coordinatr]\n[http]\nprot = 1\nport = \"x\"\n\n[limits]\nmemory = \"1MiB\"\n",
+        &[("SQE__LIMITS__SPIL", "1GiB")],
+        &[
+            "sqe.toml:1: unknown section `coordinatr`, did you mean `coordinator`?",
+            "sqe.toml:3: unknown key `prot`, did you mean `port`?",
+            "sqe.toml:4: http.port: invalid type: string \"x\", expected u16",
+            "SQE__LIMITS__SPIL: unknown key `spil`, did you mean `spill`?",
+            "limits.memory: must be at least 64.0 MiB, got 1.0 MiB",
+        ],
+    );
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    check(
+        "[http]\nport = \n",
+        &[],
+        &["sqe.toml:2: string values must be quoted, expected literal string"],
+    );
+}
+
+#[test]
+fn a_public_listener_needs_tls_or_an_explicit_word() {
+    let text = "[coordinator]\nlisten_address = \"0.0.0.0\"\n";
+    check(
+        text,
+        &[],
+        &[
+            "coordinator.listen_address: 0.0.0.0 is not loopback and there is no TLS; set tls.cert \
+           and tls.key, or tls.allow_plaintext = true to send passwords in the clear",
+        ],
+    );
+    let config = load(text, &[("SQE__TLS__ALLOW_PLAINTEXT", "true")]).unwrap();
+    assert!(
+        !config.allow_local_paths(),
+        "local files are for loopback only"
+    );
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = load(
+        "[http]\nport = 1\n[catalogs.lake]\npath = \"a.db\"\n",
+        &[
+            ("SQE__HTTP__PORT", "2"),
+            ("SQE__CATALOGS__LAKE__PATH", "b.db"),
+            ("SQE__AUTH__CLIENT_ID", "007"),
+            ("SQE__LIMITS__STATEMENT_TIMEOUT", "90s"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.http.port, 2);
+    assert_eq!(config.catalogs["lake"].path, Some(PathBuf::from("b.db")));
+    assert_eq!(config.auth.client_id.as_deref(), Some("007"));
+    assert_eq!(config.limits.statement_timeout, Span::seconds(90));
+}
+
+#[test]
+fn a_missing_file_is_one_line() {
+    let error = Config::load(Some(std::path::Path::new("/nowhere/sqe.toml")), []).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/nowhere/sqe.toml: No such file or directory (os error 2)"
+    );
+}

@@ -1,0 +1,8 @@
+//! Configuration, wiring, signals and health of the `sqe-server` binary. It knows neither SQL nor
+//! plans.
+
+pub mod args;
+pub mod config;
+mod http;
+pub mod logging;
+pub mod run;

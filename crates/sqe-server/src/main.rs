@@ -1,0 +1,42 @@
+//! The `sqe-server` binary: from flags to a running server and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sqe_server::args::Args;
+use sqe_server::config::Config;
+use sqe_server::{logging, run};
+
+/// Exit code of a server that could not start.
+const CANNOT_START: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let config = match args.configure(std::env::vars()) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::from(CANNOT_START);
+        }
+    };
+    if args.check_config {
+        println!("configuration is valid");
+        return ExitCode::SUCCESS;
+    }
+    logging::init(&config.server);
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sqe-server: {error}");
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), run::StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(run::StartError::Runtime)?;
+    runtime.block_on(run::run(config))
+}

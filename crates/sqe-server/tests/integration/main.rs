@@ -1,0 +1,5 @@
+//! The built binary, started and stopped the way an operator does it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod lifecycle;
