@@ -1,0 +1,2 @@
+//! `sqe-cli`, the command-line client.
+fn main() {}

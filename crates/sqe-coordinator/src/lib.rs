@@ -1,0 +1,1 @@
+//! Speaks Flight SQL, decides who may do what, runs statements.

@@ -1,0 +1,14 @@
+//! SQL and an identity in, a stream of record batches out.
+//!
+//! The engine parses a statement once, plans it with DataFusion over the catalogs of `sqe-iceberg`
+//! and runs it. It knows neither Flight SQL nor HTTP nor configuration files.
+
+mod engine;
+mod error;
+mod session;
+pub mod table_functions;
+pub mod tpch;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::{Error, ErrorKind, Location, Result};
+pub use session::{Identity, Output, Prepared, Session, TableEntry, TableKind};

@@ -1,0 +1,22 @@
+//! The only place that knows what an Iceberg table is: catalogs, planning, scanning, writing,
+//! committing. It knows neither Flight nor sessions.
+//!
+//! The `iceberg` crate is used as a library of the specification: metadata, manifests, transforms.
+//! Its reader and its planner are not used, and its Arrow version is not the engine's, so no record
+//! batch of its crosses into here.
+
+pub mod cache;
+pub mod catalog;
+pub mod create;
+pub mod error;
+pub mod provider;
+pub mod schema;
+pub mod storage;
+pub mod table;
+pub mod write;
+
+pub use iceberg::spec::{Schema, TableMetadata, Transform, ViewMetadata};
+pub use iceberg::{NamespaceIdent, TableIdent};
+
+pub use error::{Error, ErrorKind, Result};
+pub use table::Table;
