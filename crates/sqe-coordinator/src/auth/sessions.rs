@@ -1,0 +1,148 @@
+//! All open sessions, by token and by id.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sqe_engine::{Error, ErrorKind, Result, Session};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::options::SessionLimits;
+use crate::session::ClientSession;
+
+/// The table of sessions. A session with a token expires; one without belongs to a connection,
+/// which closes it.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    limits: SessionLimits,
+    server_stop: CancellationToken,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    by_id: HashMap<Uuid, Entry>,
+    by_token: HashMap<String, Uuid>,
+}
+
+struct Entry {
+    session: Arc<ClientSession>,
+    token: Option<String>,
+}
+
+impl Entry {
+    fn is_over(&self, now: Instant) -> bool {
+        self.token.is_some() && self.session.is_expired(now)
+    }
+}
+
+/// Shows no tokens.
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sessions", self.by_id.len())
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new(limits: SessionLimits, server_stop: CancellationToken) -> Self {
+        Self { limits, server_stop, tables: Mutex::default() }
+    }
+
+    /// Adds a session that lives until it is closed.
+    pub(crate) fn open(&self, engine: Session) -> Result<Arc<ClientSession>> {
+        self.add(engine, None)
+    }
+
+    /// Adds a session that is found by the token that comes with it, until it expires.
+    pub(crate) fn open_with_token(&self, engine: Session) -> Result<(String, Arc<ClientSession>)> {
+        let token = new_token();
+        let session = self.add(engine, Some(token.clone()))?;
+        Ok((token, session))
+    }
+
+    /// The session of a token, if its time is not over.
+    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<ClientSession>> {
+        let mut tables = self.lock();
+        let id = *tables.by_token.get(token)?;
+        tables.live(id)
+    }
+
+    /// The session with an id, if its time is not over.
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<Arc<ClientSession>> {
+        self.lock().live(id)
+    }
+
+    /// Ends a session and everything it runs.
+    pub(crate) fn close(&self, id: Uuid) {
+        self.lock().remove(id);
+    }
+
+    /// Removes the sessions whose time is over at `now`.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.lock().sweep(now);
+    }
+
+    /// How many statements all sessions run.
+    pub(crate) fn running(&self) -> usize {
+        let tables = self.lock();
+        let entries = tables.by_id.values();
+        entries.map(|entry| entry.session.running()).sum()
+    }
+
+    fn add(&self, engine: Session, token: Option<String>) -> Result<Arc<ClientSession>> {
+        let mut tables = self.lock();
+        let limit = self.limits.max_sessions;
+        if tables.by_id.len() >= limit {
+            tables.sweep(Instant::now());
+        }
+        if tables.by_id.len() >= limit {
+            let message = format!("{limit} sessions are open, which is the limit");
+            return Err(Error::new(ErrorKind::ResourceExhausted, message));
+        }
+        let stop = self.server_stop.clone();
+        let session = Arc::new(ClientSession::new(engine, self.limits.clone(), stop));
+        if let Some(token) = &token {
+            tables.by_token.insert(token.clone(), session.id());
+        }
+        let entry = Entry { session: Arc::clone(&session), token };
+        tables.by_id.insert(session.id(), entry);
+        Ok(session)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn live(&mut self, id: Uuid) -> Option<Arc<ClientSession>> {
+        let entry = self.by_id.get(&id)?;
+        if entry.is_over(Instant::now()) {
+            self.remove(id);
+            return None;
+        }
+        Some(Arc::clone(&entry.session))
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        if let Some(Entry { session, token }) = self.by_id.remove(&id) {
+            token.and_then(|token| self.by_token.remove(&token));
+            session.close();
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let entries = self.by_id.iter();
+        let over: Vec<Uuid> =
+            entries.filter(|(_, entry)| entry.is_over(now)).map(|(id, _)| *id).collect();
+        for id in over {
+            self.remove(id);
+        }
+    }
+}
+
+/// 244 random bits of the system's generator.
+fn new_token() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}

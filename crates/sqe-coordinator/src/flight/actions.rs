@@ -1,0 +1,68 @@
+//! `DoAction` and `ListActions`.
+
+use arrow_flight::sql::{
+    ActionCancelQueryRequest, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
+};
+use arrow_flight::{Action, ActionType};
+use bytes::Bytes;
+use prost::Message;
+use tonic::Status;
+
+use super::call::Call;
+use super::{cancel, prepared, session_actions, status};
+
+/// The actions that are built, with a word on each.
+const ACTIONS: [(&str, &str); 6] = [
+    ("CreatePreparedStatement", "plans a statement and keeps it"),
+    ("ClosePreparedStatement", "forgets a prepared statement"),
+    ("CancelFlightInfo", "cancels a statement"),
+    ("CancelQuery", "cancels a statement; older than CancelFlightInfo"),
+    ("GetSessionOptions", "tells the settings of the session"),
+    ("CloseSession", "ends the session and what it runs"),
+];
+
+/// What `ListActions` answers.
+pub(super) fn list() -> impl Iterator<Item = ActionType> {
+    ACTIONS.into_iter().map(|(name, description)| ActionType {
+        r#type: name.to_owned(),
+        description: description.to_owned(),
+    })
+}
+
+/// Does `action`; gives the body of its answer, if it has one. The bodies of Flight's own actions
+/// are plain messages, those of Flight SQL's are wrapped in `Any`.
+pub(super) async fn do_action(call: &Call, action: &Action) -> Result<Option<Bytes>, Status> {
+    match action.r#type.as_str() {
+        "CreatePreparedStatement" => {
+            let request: ActionCreatePreparedStatementRequest = unpack(action)?;
+            prepared::create(call, request).await.map(Some)
+        }
+        "ClosePreparedStatement" => {
+            let request: ActionClosePreparedStatementRequest = unpack(action)?;
+            prepared::close(call, &request);
+            Ok(None)
+        }
+        "CancelFlightInfo" => cancel::cancel_flight_info(call, &decode(action)?).map(Some),
+        "CancelQuery" => {
+            let request: ActionCancelQueryRequest = unpack(action)?;
+            cancel::cancel_query(call, &request).map(Some)
+        }
+        "GetSessionOptions" => Ok(Some(session_actions::options(call))),
+        "CloseSession" => Ok(Some(session_actions::close(call))),
+        other => Err(status::unsupported(format!("action {other} is not supported"))),
+    }
+}
+
+fn decode<M: Message + Default>(action: &Action) -> Result<M, Status> {
+    M::decode(&*action.body).map_err(|_| malformed(action))
+}
+
+fn unpack<M: ProstMessageExt>(action: &Action) -> Result<M, Status> {
+    let any: Any = decode(action)?;
+    any.unpack().ok().flatten().ok_or_else(|| malformed(action))
+}
+
+fn malformed(action: &Action) -> Status {
+    status::malformed(format!("the body of action {} cannot be decoded", action.r#type))
+}

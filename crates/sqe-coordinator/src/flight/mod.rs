@@ -1,0 +1,53 @@
+//! The Flight SQL protocol. `front` lists the calls, `info`, `get`, `put` and `actions` list the
+//! commands of each, and one file per command family does the work.
+
+mod actions;
+mod call;
+mod cancel;
+mod deadline;
+mod front;
+mod get;
+mod handle;
+mod info;
+mod messages;
+mod metadata;
+mod prepared;
+mod put;
+mod run;
+mod session_actions;
+mod statement;
+pub(crate) mod status;
+mod wire;
+
+use std::sync::Arc;
+
+use sqe_engine::Engine;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Authenticator, Sessions};
+use crate::options::CoordinatorOptions;
+pub(crate) use front::Front;
+
+/// What all calls share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) options: CoordinatorOptions,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) authenticator: Authenticator,
+    /// Cancelled when everything that runs must end.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Service {
+    pub(crate) fn new(engine: Engine, options: CoordinatorOptions) -> Self {
+        let stop = CancellationToken::new();
+        let sessions = Arc::new(Sessions::new(options.sessions.clone(), stop.clone()));
+        let auth = options.auth.clone();
+        Self {
+            authenticator: Authenticator::new(engine, auth, Arc::clone(&sessions)),
+            options,
+            sessions,
+            stop,
+        }
+    }
+}

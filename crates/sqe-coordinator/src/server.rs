@@ -1,0 +1,137 @@
+//! The listener: gRPC settings, TLS, and the order of a shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use sqe_engine::Engine;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, interval, interval_at, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tracing::{info, warn};
+
+use crate::connection;
+use crate::flight::{Front, Service};
+use crate::options::{CoordinatorOptions, TlsOptions};
+
+/// Drivers and proxies add headers freely; the default of 16 KiB is too little for some.
+const MAX_HEADER_BYTES: u32 = 64 << 10;
+/// Finds clients that vanished without closing their connection.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often sessions whose time is over are removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a drain says what it waits for.
+const DRAIN_LOG_INTERVAL: Duration = Duration::from_secs(5);
+/// How long cancelled statements may take to tell their clients.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+
+/// Why a coordinator could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A certificate or key that cannot be used.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+    /// The transport failed.
+    #[error("the Flight SQL listener failed: {0}")]
+    Transport(#[source] tonic::transport::Error),
+}
+
+/// A Flight SQL server that is ready to serve.
+#[derive(Debug)]
+pub struct Coordinator {
+    service: Arc<Service>,
+    transport: Server,
+}
+
+impl Coordinator {
+    /// A coordinator over `engine`. Errors: certificates or a key that cannot be used.
+    pub fn new(engine: Engine, options: CoordinatorOptions) -> Result<Self, ServeError> {
+        let mut transport = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .http2_max_header_list_size(MAX_HEADER_BYTES);
+        if let Some(tls) = &options.tls {
+            transport = transport.tls_config(tls_config(tls)).map_err(tls_error)?;
+        }
+        let service = Arc::new(Service::new(engine, options));
+        Ok(Self { service, transport })
+    }
+
+    /// Serves `listener` until `shutdown` is cancelled: then nothing new is accepted, running
+    /// statements may finish for the drain timeout, and what still runs is cancelled.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let service = Arc::clone(&self.service);
+        let front = FlightServiceServer::new(Front::new(self.service))
+            .max_decoding_message_size(service.options.max_message_bytes);
+        let incoming = connection::incoming(listener, Arc::clone(&service.sessions));
+        let serving = self
+            .transport
+            .add_service(front)
+            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+        tokio::pin!(serving);
+
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = sweep_forever(&service) => Ok(()),
+            () = drain(&service, shutdown) => {
+                service.stop.cancel();
+                // A client that does not read cannot hold up the end.
+                timeout(CANCEL_GRACE, serving).await.unwrap_or(Ok(()))
+            }
+        };
+        service.stop.cancel();
+        served.map_err(ServeError::Transport)
+    }
+}
+
+/// Returns when the time of statements that run at the shutdown is over.
+async fn drain(service: &Service, shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    let limit = service.options.drain_timeout;
+    info!(statements = service.sessions.running(), timeout = ?limit, "draining");
+    let progress = async {
+        let mut ticks = interval_at(Instant::now() + DRAIN_LOG_INTERVAL, DRAIN_LOG_INTERVAL);
+        loop {
+            ticks.tick().await;
+            info!(statements = service.sessions.running(), "still draining");
+        }
+    };
+    tokio::select! {
+        () = sleep(limit) => {}
+        () = progress => {}
+    }
+    let statements = service.sessions.running();
+    warn!(statements, "the drain timeout is over, cancelling what still runs");
+}
+
+async fn sweep_forever(service: &Service) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        service.sessions.sweep(Instant::now());
+    }
+}
+
+fn tls_config(options: &TlsOptions) -> ServerTlsConfig {
+    // Fails if the process has chosen a provider already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = ServerTlsConfig::new()
+        .identity(Identity::from_pem(&options.cert_pem, &options.key_pem))
+        .timeout(TLS_HANDSHAKE_TIMEOUT);
+    match &options.client_ca_pem {
+        Some(ca) => config.client_ca_root(Certificate::from_pem(ca)),
+        None => config,
+    }
+}
+
+fn tls_error(error: tonic::transport::Error) -> ServeError {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    ServeError::Tls(cause.unwrap_or_else(|| error.to_string()))
+}
