@@ -101,6 +101,20 @@ impl std::error::Error for Error {
     }
 }
 
+/// Whether a full disk is at the bottom of an error.
+pub(crate) fn is_storage_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(current) = error {
+        error = match current.downcast_ref::<std::io::Error>() {
+            Some(io) if io.kind() == std::io::ErrorKind::StorageFull => return true,
+            // Its `source` would skip the error that it wraps.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => current.source(),
+        };
+    }
+    false
+}
+
 impl From<Error> for datafusion::error::DataFusionError {
     fn from(error: Error) -> Self {
         Self::External(Box::new(error))
@@ -118,6 +132,7 @@ impl From<iceberg::Error> for Error {
             Theirs::CatalogCommitConflicts => ErrorKind::Conflict,
             _ => ErrorKind::Internal,
         };
+        let kind = if is_storage_full(&error) { ErrorKind::ResourceExhausted } else { kind };
         // Their context may hold anything, the message alone does not.
         Self::new(kind, error.message())
     }
@@ -128,8 +143,31 @@ impl From<object_store::Error> for Error {
         let kind = match &error {
             object_store::Error::NotFound { .. } => ErrorKind::NotFound,
             object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            _ if is_storage_full(&error) => ErrorKind::ResourceExhausted,
             _ => ErrorKind::Unavailable,
         };
         Self::new(kind, "object store").with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_found_below_other_errors() {
+        let check = |kind: io::ErrorKind, expected| {
+            let store = || object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source: Box::new(io::Error::from(kind)),
+            };
+            assert_eq!(Error::from(store()).kind(), expected);
+            let wrapped = io::Error::other(store());
+            assert_eq!(is_storage_full(&wrapped), expected == ErrorKind::ResourceExhausted);
+        };
+        check(io::ErrorKind::StorageFull, ErrorKind::ResourceExhausted);
+        check(io::ErrorKind::BrokenPipe, ErrorKind::Unavailable);
     }
 }

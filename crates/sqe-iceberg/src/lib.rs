@@ -9,14 +9,19 @@ pub mod cache;
 pub mod catalog;
 pub mod create;
 pub mod error;
+mod plan;
 pub mod provider;
+mod scan;
 pub mod schema;
 pub mod storage;
 pub mod table;
+pub mod transform;
+mod value;
 pub mod write;
 
 pub use iceberg::spec::{Schema, TableMetadata, Transform, ViewMetadata};
-pub use iceberg::{NamespaceIdent, TableIdent};
+pub use iceberg::{NamespaceIdent, TableIdent, ViewCreation, spec};
 
 pub use error::{Error, ErrorKind, Result};
+pub use scan::IcebergParquetSource;
 pub use table::Table;

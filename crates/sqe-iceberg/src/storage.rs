@@ -2,6 +2,7 @@
 //! crate reads and writes metadata through its own trait.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -95,6 +96,11 @@ fn read_error(location: &str, error: object_store::Error) -> Error {
     Error::new(converted.kind(), format!("failed to read {location}")).with_source(converted)
 }
 
+/// The file of this machine that a location names.
+pub(crate) fn local_file(location: &str) -> Result<PathBuf> {
+    Ok(PathBuf::from(format!("/{}", local_path(location)?)))
+}
+
 /// Iceberg locations are names, not URLs: `%20` in one is three characters of the file's name.
 fn local_path(location: &str) -> Result<Path> {
     let absolute = match location.strip_prefix("file:") {
@@ -135,7 +141,7 @@ fn unexpected(message: impl Into<String>) -> iceberg::Error {
 
 fn store_error(location: &str) -> impl Fn(object_store::Error) -> iceberg::Error {
     let location = location.to_owned();
-    move |error| unexpected(format!("{location}: {error}"))
+    move |error| unexpected(format!("{location}: {error}")).with_source(error)
 }
 
 #[typetag::serde(name = "sqe-object-store")]
