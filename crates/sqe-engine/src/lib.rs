@@ -3,12 +3,21 @@
 //! The engine parses a statement once, plans it with DataFusion over the catalogs of `sqe-iceberg`
 //! and runs it. It knows neither Flight SQL nor HTTP nor configuration files.
 
+mod catalogs;
+mod convert;
+mod deadline;
 mod engine;
 mod error;
+mod functions;
+mod memory;
+mod parse;
+mod plan;
 mod session;
+mod statement;
+mod suggest;
 pub mod table_functions;
 pub mod tpch;
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{DEFAULT_SCHEMA, Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Location, Result};
 pub use session::{Identity, Output, Prepared, Session, TableEntry, TableKind};

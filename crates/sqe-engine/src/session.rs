@@ -1,11 +1,15 @@
 //! A connection's settings and identity, and the statements it prepares.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 
-use crate::{Engine, Result};
+use crate::catalogs::TableName;
+use crate::functions::session_functions;
+use crate::plan::Planner;
+use crate::statement::Planned;
+use crate::{Engine, Result, parse, statement, table_functions};
 
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +41,24 @@ pub struct TableEntry {
 /// The state of one connection. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Session {
-    inner: Arc<SessionInner>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct SessionInner {
+struct Inner {
     engine: Engine,
     identity: Identity,
+    /// Settings, current catalog and schema. Each statement works on a copy.
+    state: Mutex<SessionState>,
 }
 
 /// A statement that was parsed and planned. Clones share it; it can be executed any number of
 /// times, each time with a physical plan of its own, because a physical plan runs once.
 #[derive(Debug, Clone)]
-pub struct Prepared {}
+pub struct Prepared {
+    session: Session,
+    planned: Arc<Planned>,
+}
 
 /// What a statement answers.
 pub enum Output {
@@ -65,7 +74,8 @@ pub enum Output {
 impl Session {
     /// A session of `identity` with the default settings.
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
-        Self { inner: Arc::new(SessionInner { engine, identity }) }
+        let state = Mutex::new(engine.state().clone());
+        Self { inner: Arc::new(Inner { engine, identity, state }) }
     }
 
     /// Who is asking.
@@ -75,59 +85,110 @@ impl Session {
 
     /// Parses and plans exactly one statement. Nothing that changes anything runs here.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
-        todo!()
+        let statement = parse::parse(sql)?;
+        let planned = statement::plan(self, statement).await?;
+        Ok(Prepared { session: self.clone(), planned: Arc::new(planned) })
     }
 
     /// The catalog that unqualified names are looked up in.
     pub fn current_catalog(&self) -> String {
-        todo!()
+        self.with_state(|state| state.config_options().catalog.default_catalog.clone())
     }
 
     /// The schema that unqualified names are looked up in.
     pub fn current_schema(&self) -> String {
-        todo!()
+        self.with_state(|state| state.config_options().catalog.default_schema.clone())
     }
 
     /// The names of all catalogs, sorted.
     pub async fn catalogs(&self) -> Result<Vec<String>> {
-        todo!()
+        Ok(self.engine().catalogs().names())
     }
 
     /// The names of the schemas of a catalog, sorted. Errors: `NotFound`.
     pub async fn schemas(&self, catalog: &str) -> Result<Vec<String>> {
-        todo!()
+        self.engine().catalogs().schemas(catalog).await
     }
 
     /// The tables and views of a schema, sorted by name. Errors: `NotFound`.
     pub async fn tables(&self, catalog: &str, schema: &str) -> Result<Vec<TableEntry>> {
-        todo!()
+        self.engine().catalogs().tables(catalog, schema).await
     }
 
     /// The columns of a table or view. Errors: `NotFound`.
-    pub async fn table_schema(&self, catalog: &str, schema: &str, table: &str) -> Result<SchemaRef> {
-        todo!()
+    pub async fn table_schema(
+        &self,
+        catalog: &str,
+        schema: &str,
+        table: &str,
+    ) -> Result<SchemaRef> {
+        let state = self.snapshot();
+        let name = TableName {
+            catalog: catalog.to_owned(),
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+        };
+        let planner = Planner::new(self.engine(), &state);
+        Ok(planner.load(&name).await?.schema())
     }
 
     /// The names of all scalar, aggregate, window and table functions, sorted.
     pub fn functions(&self) -> Vec<String> {
-        todo!()
+        let state = self.snapshot();
+        let mut names: Vec<String> = state
+            .scalar_functions()
+            .keys()
+            .chain(state.higher_order_functions().keys())
+            .chain(state.aggregate_functions().keys())
+            .chain(state.window_functions().keys())
+            .chain(state.table_functions().keys())
+            .cloned()
+            .chain(table_functions::NAMES.map(str::to_owned))
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// The settings as they are now, with the functions that tell about them and the time at which
+    /// a statement starts.
+    pub(crate) fn snapshot(&self) -> SessionState {
+        let state = self.with_state(|state| state.clone());
+        let defaults = &state.config_options().catalog;
+        let user = &self.inner.identity.user;
+        let constants = session_functions(user, &defaults.default_catalog, &defaults.default_schema);
+        let mut builder = SessionStateBuilder::new_from_existing(state);
+        builder.scalar_functions().get_or_insert_default().extend(constants);
+        let mut state = builder.build();
+        state.mark_start_execution();
+        state
+    }
+
+    /// Changes the settings of later statements.
+    pub(crate) fn with_state<T>(&self, change: impl FnOnce(&mut SessionState) -> T) -> T {
+        // A panic while a setting is changed leaves the old or the new one, both whole.
+        change(&mut self.inner.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Prepared {
     /// The columns of the rows it answers; no fields for a statement that answers none.
     pub fn schema(&self) -> SchemaRef {
-        todo!()
+        self.planned.schema()
     }
 
     /// False for a statement that changes something and answers a number of rows at most: it must
     /// be executed exactly once, when the client asks for it.
     pub fn returns_rows(&self) -> bool {
-        todo!()
+        self.planned.returns_rows()
     }
 
     /// Runs it. Cancel-safe: dropping the future or the stream ends the statement.
     pub async fn execute(&self) -> Result<Output> {
-        todo!()
+        statement::execute(&self.session, &self.planned).await
     }
 }

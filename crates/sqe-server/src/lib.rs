@@ -6,3 +6,4 @@ pub mod config;
 mod http;
 pub mod logging;
 pub mod run;
+mod wire;

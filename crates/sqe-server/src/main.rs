@@ -7,6 +7,13 @@ use sqe_server::args::Args;
 use sqe_server::config::Config;
 use sqe_server::{logging, run};
 
+/// Query state allocates in many small pieces on many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Stack of each thread, in bytes: plans of deeply nested statements are walked recursively.
+const STACK_BYTES: usize = 8 << 20;
+
 /// Exit code of a server that could not start.
 const CANNOT_START: u8 = 2;
 
@@ -36,6 +43,7 @@ fn main() -> ExitCode {
 fn serve(config: Config) -> Result<(), run::StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(run::StartError::Runtime)?;
     runtime.block_on(run::run(config))

@@ -1,14 +1,17 @@
 //! The life of a server: bind, announce, serve, drain.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use sqe_coordinator::{Coordinator, ServeError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{CatalogKind, Config};
+use crate::config::Config;
 use crate::http::{self, Readiness};
+use crate::wire;
 
 /// Why a server could not start or had to stop; each is one line.
 #[derive(Debug, thiserror::Error)]
@@ -17,46 +20,63 @@ pub enum StartError {
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
     #[error("cannot listen on {address} for {purpose}: {source}")]
-    Bind {
-        address: SocketAddr,
-        purpose: &'static str,
-        source: std::io::Error,
-    },
+    Bind { address: SocketAddr, purpose: &'static str, source: std::io::Error },
     #[error("cannot handle signals: {0}")]
     Signal(std::io::Error),
     #[error("{section}: catalogs of type \"rest\" cannot be used by this version yet")]
     RestCatalog { section: String },
+    #[error("{section}: {reason}")]
+    Catalog { section: String, reason: String },
+    #[error("{key}: cannot read {}: {source}", path.display())]
+    File { key: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{0}")]
+    Engine(String),
     #[error("the HTTP listener failed: {0}")]
     Http(std::io::Error),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
 }
 
 /// Runs the server until a signal asks it to stop.
 pub async fn run(config: Config) -> Result<(), StartError> {
-    refuse_unbuilt(&config)?;
     let http = bind(config.http_address(), "HTTP").await?;
+    let flight = bind(config.flight_address(), "Flight SQL").await?;
     let stop = stop_on_signal()?;
+    let engine = wire::engine(&config).await?;
+    let coordinator = Coordinator::new(engine, wire::coordinator(&config)?)?;
     warn_about_plaintext(&config);
 
     let readiness = Readiness::default();
     readiness.set(true);
-    eprintln!(
-        "http listening on {}",
-        local_address(&http, config.http_address())
-    );
-    let served = http::serve(http, readiness.clone(), stop).await;
-    readiness.set(false);
-    served.map_err(StartError::Http)?;
+    eprintln!("http listening on {}", local_address(&http, config.http_address()));
+    eprintln!("listening on {}", local_address(&flight, config.flight_address()));
+
+    // Health is answered until the last statement has ended.
+    let http_stop = CancellationToken::new();
+    let serving = async {
+        let served = coordinator.serve(flight, stop.clone()).await;
+        sqe_iceberg::write::wait_for_cleanup().await;
+        http_stop.cancel();
+        served
+    };
+    let not_ready = async {
+        stop.cancelled().await;
+        readiness.set(false);
+    };
+    let health = http::serve(http, readiness.clone(), http_stop.clone());
+    let (served, health, ()) = tokio::join!(serving, health, not_ready_or_end(not_ready, &http_stop));
+    served?;
+    health.map_err(StartError::Http)?;
     info!("stopped");
     Ok(())
 }
 
-fn refuse_unbuilt(config: &Config) -> Result<(), StartError> {
-    for (section, catalog) in config.all_catalogs() {
-        if catalog.effective_kind() == CatalogKind::Rest {
-            return Err(StartError::RestCatalog { section });
-        }
+/// A listener that fails ends the server without a signal.
+async fn not_ready_or_end(not_ready: impl Future<Output = ()>, end: &CancellationToken) {
+    tokio::select! {
+        () = not_ready => {}
+        () = end.cancelled() => {}
     }
-    Ok(())
 }
 
 fn warn_about_plaintext(config: &Config) {
@@ -67,13 +87,8 @@ fn warn_about_plaintext(config: &Config) {
 }
 
 async fn bind(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Bind {
-            address,
-            purpose,
-            source,
-        })
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Bind { address, purpose, source })
 }
 
 fn local_address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

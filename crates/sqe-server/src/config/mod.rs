@@ -156,6 +156,8 @@ section! {
         spill_dir ("spill_dir"): Option<PathBuf> = None,
         /// Disk space that spill files may use together, in bytes.
         spill ("spill"): ByteSize = ByteSize::gib(20),
+        /// Memory of decoded manifests, in bytes.
+        manifest_cache ("manifest_cache"): ByteSize = ByteSize::mib(256),
         /// How long a statement may run.
         statement_timeout ("statement_timeout"): Span = Span::seconds(3600),
         /// How long running statements may go on after a signal to stop.

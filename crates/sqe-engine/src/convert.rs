@@ -1,0 +1,217 @@
+//! Errors of the layers below as errors of a statement: a kind, a plain message, a place, a hint.
+
+use std::io;
+
+use arrow::error::ArrowError;
+use datafusion::common::{Diagnostic, SchemaError};
+use datafusion::error::DataFusionError;
+
+use crate::parse::syntax_error;
+use crate::suggest::nearest;
+use crate::{Error, ErrorKind, Location};
+
+impl From<sqe_iceberg::Error> for Error {
+    fn from(error: sqe_iceberg::Error) -> Self {
+        Self::new(iceberg_kind(error.kind()), error.to_string())
+    }
+}
+
+/// Errors travel through DataFusion as external ones and come out as they went in.
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        use DataFusionError as E;
+        match error {
+            E::Diagnostic(diagnostic, inner) => with_diagnostic(Self::from(*inner), &diagnostic),
+            E::Context(_, inner) => Self::from(*inner),
+            E::Shared(inner) => from_ref(&inner),
+            E::Collection(errors) => match errors.into_iter().next() {
+                Some(first) => Self::from(first),
+                None => Self::new(ErrorKind::Internal, "an empty list of errors"),
+            },
+            E::External(inner) => from_external(&*inner),
+            E::ArrowError(inner, _) => from_arrow(&inner),
+            E::SQL(inner, _) => syntax_error(*inner),
+            E::SchemaError(inner, _) => from_schema_error(&inner),
+            E::Plan(message) => plan_error(&message),
+            E::Configuration(message) => Self::new(ErrorKind::InvalidStatement, message),
+            E::NotImplemented(message) => Self::new(ErrorKind::Unsupported, message),
+            E::ResourcesExhausted(message) => Self::new(ErrorKind::ResourceExhausted, message),
+            E::Execution(message) => Self::new(ErrorKind::Execution, message),
+            E::IoError(error) => from_io(&error),
+            E::ObjectStore(error) => from_external(&*error),
+            E::ParquetError(error) => from_external(&*error),
+            other => Self::new(ErrorKind::Internal, other.strip_backtrace()),
+        }
+    }
+}
+
+/// The same for an error that several readers share.
+fn from_ref(error: &DataFusionError) -> Error {
+    use DataFusionError as E;
+    match error {
+        E::Diagnostic(diagnostic, inner) => with_diagnostic(from_ref(inner), diagnostic),
+        E::Context(_, inner) => from_ref(inner),
+        E::Shared(inner) => from_ref(inner),
+        E::External(inner) => from_external(&**inner),
+        E::ArrowError(inner, _) => from_arrow(inner),
+        E::Plan(message) => plan_error(message),
+        E::NotImplemented(message) => Error::new(ErrorKind::Unsupported, message),
+        E::ResourcesExhausted(message) => Error::new(ErrorKind::ResourceExhausted, message),
+        E::Execution(message) => Error::new(ErrorKind::Execution, message),
+        E::IoError(error) => from_io(error),
+        E::ObjectStore(error) => from_external(&**error),
+        E::ParquetError(error) => from_external(&**error),
+        E::SchemaError(inner, _) => from_schema_error(inner),
+        other => Error::new(ErrorKind::Internal, other.strip_backtrace()),
+    }
+}
+
+/// An error that came from below DataFusion, perhaps wrapped several times.
+fn from_external(error: &(dyn std::error::Error + 'static)) -> Error {
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return error.clone();
+    }
+    if let Some(error) = error.downcast_ref::<sqe_iceberg::Error>() {
+        return Error::new(iceberg_kind(error.kind()), error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<DataFusionError>() {
+        return from_ref(error);
+    }
+    if let Some(error) = error.downcast_ref::<ArrowError>() {
+        return from_arrow(error);
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return from_io(error);
+    }
+    if let Some(error) = error.downcast_ref::<object_store::Error>() {
+        let kind = match error {
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
+            object_store::Error::NotFound { .. } => ErrorKind::DataCorrupt,
+            _ if is_storage_full(error) => ErrorKind::ResourceExhausted,
+            _ => ErrorKind::Unavailable,
+        };
+        return Error::new(kind, error.to_string());
+    }
+    // Parquet wraps the errors of its reader; what is left is about the file itself.
+    match error.source() {
+        Some(source) if source.downcast_ref::<Error>().is_some() => from_external(source),
+        Some(source) if source.downcast_ref::<sqe_iceberg::Error>().is_some() => {
+            from_external(source)
+        }
+        Some(source) if source.downcast_ref::<object_store::Error>().is_some() => {
+            from_external(source)
+        }
+        _ => Error::new(ErrorKind::DataCorrupt, error.to_string()),
+    }
+}
+
+fn iceberg_kind(kind: sqe_iceberg::ErrorKind) -> ErrorKind {
+    use sqe_iceberg::ErrorKind as Theirs;
+    match kind {
+        Theirs::NotFound => ErrorKind::NotFound,
+        Theirs::AlreadyExists => ErrorKind::AlreadyExists,
+        Theirs::Conflict => ErrorKind::Conflict,
+        Theirs::Unsupported => ErrorKind::Unsupported,
+        Theirs::InvalidArgument => ErrorKind::InvalidStatement,
+        Theirs::Corrupt => ErrorKind::DataCorrupt,
+        Theirs::Unavailable => ErrorKind::Unavailable,
+        Theirs::ResourceExhausted => ErrorKind::ResourceExhausted,
+        Theirs::Internal => ErrorKind::Internal,
+    }
+}
+
+fn from_arrow(error: &ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(inner) => from_external(&**inner),
+        ArrowError::IoError(_, error) => from_io(error),
+        ArrowError::NotYetImplemented(message) => Error::new(ErrorKind::Unsupported, message),
+        ArrowError::ParquetError(message) => Error::new(ErrorKind::DataCorrupt, message),
+        other => Error::new(ErrorKind::Execution, lowercase_start(&other.to_string())),
+    }
+}
+
+fn from_io(error: &io::Error) -> Error {
+    if let Some(inner) = error.get_ref()
+        && let Some(inner) = inner.downcast_ref::<Error>()
+    {
+        return inner.clone();
+    }
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::ResourceExhausted,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, lowercase_start(&error.to_string()))
+}
+
+fn is_storage_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::StorageFull
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Planning errors; DataFusion puts its own suggestions on a second line.
+fn plan_error(message: &str) -> Error {
+    let (message, hint) = match message.split_once("\nDid you mean ") {
+        Some((message, near)) => (message, Some(format!("did you mean {near}"))),
+        None => (message, None),
+    };
+    let message = lowercase_start(message.trim_end_matches('.'));
+    let mut error = Error::new(ErrorKind::InvalidStatement, message);
+    error.hint = hint;
+    error
+}
+
+fn from_schema_error(error: &SchemaError) -> Error {
+    let SchemaError::FieldNotFound { field, valid_fields } = error else {
+        return Error::new(ErrorKind::InvalidStatement, lowercase_start(&error.to_string()));
+    };
+    let message = format!("column {:?} not found", field.name);
+    let found = Error::new(ErrorKind::InvalidStatement, message);
+    let names = || valid_fields.iter().map(|column| column.name.as_str());
+    match nearest(&field.name, names()) {
+        Some(near) if near.eq_ignore_ascii_case(&field.name) => found.with_hint(format!(
+            "did you mean \"{near}\"? names with capital letters must be in double quotes"
+        )),
+        Some(near) => found.with_hint(format!("did you mean {near:?}?")),
+        None => found,
+    }
+}
+
+fn with_diagnostic(mut error: Error, diagnostic: &Diagnostic) -> Error {
+    if error.location.is_none()
+        && let Some(span) = diagnostic.span
+    {
+        error.location = Some(Location { line: span.start.line, column: span.start.column });
+    }
+    if error.hint.is_none()
+        && let Some(note) = diagnostic.helps.first()
+    {
+        error.hint = Some(note.message.clone());
+    }
+    error
+}
+
+/// Messages start in lower case, unless they start with a name or a keyword in capitals.
+fn lowercase_start(message: &str) -> String {
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if first.is_ascii_uppercase() && second.is_lowercase() => {
+            first.to_ascii_lowercase().to_string() + chars.as_str()
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,289 @@
+//! From the text of one statement to a [`Statement`], parsed once, with places in every error.
+//!
+//! DataFusion's parser reads what it knows. What it does not know is read here over the same tokens
+//! by the same `sqlparser`: tables with Iceberg's types and partitioning, and the SHOW family.
+
+mod create_table;
+mod cursor;
+mod data_type;
+mod drop;
+mod schema;
+mod show;
+mod view;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{DFParserBuilder, Statement as DfStatement};
+use sqlparser::ast::{ObjectName, Statement as SqlStatement};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+pub(crate) use create_table::{ColumnDef, CreateTable, PartitionField};
+pub(crate) use cursor::Cursor;
+pub(crate) use data_type::{SqlType, StructField};
+pub(crate) use drop::{Drop, DropKind};
+pub(crate) use schema::CreateSchema;
+pub(crate) use show::{Describe, Show};
+pub(crate) use view::CreateView;
+
+use crate::{Error, ErrorKind, Location, Result};
+
+/// How deep expressions and queries may nest. Beyond it the parser answers with an error; the
+/// planner's recursion is guarded by growing stacks.
+const RECURSION_LIMIT: usize = 300;
+
+/// One statement, by family.
+#[derive(Debug, Clone)]
+pub(crate) enum Statement {
+    /// SELECT, VALUES, TABLE, EXPLAIN, COPY: DataFusion plans and runs it.
+    Query(DfStatement),
+    /// INSERT INTO.
+    Insert(DfStatement),
+    CreateTable(Box<CreateTable>),
+    CreateView(Box<CreateView>),
+    CreateSchema(CreateSchema),
+    Drop(Drop),
+    Show(Show),
+    Describe(Describe),
+    Use(ObjectName),
+    /// SET and RESET of session settings.
+    Setting(DfStatement),
+}
+
+/// Parses exactly one statement; a final semicolon is allowed.
+///
+/// Errors: `InvalidStatement` with the place for syntax errors and for a second statement,
+/// `Unsupported` for statements that are not built.
+pub(crate) fn parse(sql: &str) -> Result<Statement> {
+    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax_error(ParserError::from(error)))?;
+    drop_final_semicolons(&mut tokens);
+    if tokens.iter().all(|token| matches!(token.token, Token::Whitespace(_))) {
+        return Err(Error::new(ErrorKind::InvalidStatement, "the statement is empty"));
+    }
+    let mut cursor = Cursor::new(sql, tokens.clone(), RECURSION_LIMIT);
+    if let Some(statement) = own_statement(&mut cursor)? {
+        cursor.end()?;
+        return Ok(statement);
+    }
+    let mut parser = DFParserBuilder::new(tokens)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .build()
+        .map_err(Error::from)?;
+    let statement = parser.parse_statement().map_err(Error::from)?;
+    cursor::expect_end(&parser.parser)?;
+    classify(statement)
+}
+
+/// The query that a view stores.
+pub(crate) fn parse_query(sql: &str) -> Result<DfStatement> {
+    match parse(sql)? {
+        Statement::Query(statement) => Ok(statement),
+        _ => Err(Error::new(ErrorKind::InvalidStatement, "a view must be a query")),
+    }
+}
+
+fn drop_final_semicolons(tokens: &mut Vec<TokenWithSpan>) {
+    while matches!(
+        tokens.last().map(|token| &token.token),
+        Some(Token::SemiColon | Token::Whitespace(_) | Token::EOF)
+    ) {
+        tokens.pop();
+    }
+}
+
+/// Statements that DataFusion's parser does not know, or knows in another shape.
+fn own_statement(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
+    if cursor.words(&["SHOW"]) {
+        return show::parse(cursor).map(|show| Some(Statement::Show(show)));
+    }
+    if cursor.words(&["DESCRIBE"]) || cursor.words(&["DESC"]) {
+        return show::describe(cursor).map(|describe| Some(Statement::Describe(describe)));
+    }
+    if cursor.words(&["USE"]) {
+        return cursor.object_name().map(|name| Some(Statement::Use(name)));
+    }
+    if cursor.words(&["DROP"]) {
+        return drop::parse(cursor).map(|drop| Some(Statement::Drop(drop)));
+    }
+    if cursor.words(&["CREATE"]) {
+        let replace = cursor.words(&["OR", "REPLACE"]);
+        if cursor.words(&["TABLE"]) {
+            if replace {
+                return Err(cursor.unsupported("CREATE OR REPLACE TABLE"));
+            }
+            let table = create_table::parse(cursor)?;
+            return Ok(Some(Statement::CreateTable(Box::new(table))));
+        }
+        if cursor.words(&["VIEW"]) {
+            let view = view::parse(cursor, replace)?;
+            return Ok(Some(Statement::CreateView(Box::new(view))));
+        }
+        if !replace && (cursor.words(&["SCHEMA"]) || cursor.words(&["NAMESPACE"])) {
+            return schema::parse(cursor).map(|schema| Some(Statement::CreateSchema(schema)));
+        }
+        return Err(cursor.unsupported_here("CREATE"));
+    }
+    Ok(None)
+}
+
+fn classify(statement: DfStatement) -> Result<Statement> {
+    match &statement {
+        DfStatement::Explain(explain) => {
+            let insert = is_insert(&explain.statement);
+            if insert && explain.options.analyze {
+                return Err(unsupported("EXPLAIN ANALYZE of a statement that writes"));
+            }
+            let query = matches!(classify((*explain.statement).clone())?, Statement::Query(_));
+            match query || insert {
+                true => Ok(Statement::Query(statement)),
+                false => Err(unsupported("EXPLAIN of this statement")),
+            }
+        }
+        DfStatement::CopyTo(_) => Ok(Statement::Query(statement)),
+        DfStatement::Reset(_) => Ok(Statement::Setting(statement)),
+        DfStatement::CreateExternalTable(_) => Err(unsupported("CREATE EXTERNAL TABLE")
+            .with_hint("read files with read_parquet, read_csv or read_json")),
+        DfStatement::Statement(inner) => match inner.as_ref() {
+            SqlStatement::Query(_) => Ok(Statement::Query(statement)),
+            SqlStatement::Insert(_) => Ok(Statement::Insert(statement)),
+            SqlStatement::Set(_) => Ok(Statement::Setting(statement)),
+            other => Err(unsupported(leading_words(other))),
+        },
+    }
+}
+
+fn is_insert(statement: &DfStatement) -> bool {
+    matches!(statement, DfStatement::Statement(inner) if matches!(**inner, SqlStatement::Insert(_)))
+}
+
+fn unsupported(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))
+}
+
+/// The keywords at the start of a statement, such as `ALTER TABLE`; no names or values of it.
+fn leading_words(statement: &SqlStatement) -> String {
+    let text = statement.to_string();
+    let words = text.split_whitespace().take(2);
+    let words = words.take_while(|word| word.chars().all(|c| c.is_ascii_uppercase()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The tables, views and functions in the FROM clauses of a statement.
+pub(crate) fn visit_relations(
+    statement: &DfStatement,
+    mut visit: impl FnMut(&sqlparser::ast::TableFactor) -> Result<()>,
+) -> Result<()> {
+    struct Factors<F>(F);
+    impl<F: FnMut(&sqlparser::ast::TableFactor) -> Result<()>> sqlparser::ast::Visitor for Factors<F> {
+        type Break = Error;
+        fn pre_visit_table_factor(
+            &mut self,
+            factor: &sqlparser::ast::TableFactor,
+        ) -> ControlFlow<Error> {
+            match (self.0)(factor) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            }
+        }
+    }
+    fn walk<V: sqlparser::ast::Visitor<Break = Error>>(
+        statement: &DfStatement,
+        visitor: &mut V,
+    ) -> ControlFlow<Error> {
+        use datafusion::sql::parser::CopyToSource;
+        use sqlparser::ast::Visit;
+        match statement {
+            DfStatement::Statement(inner) => inner.visit(visitor),
+            DfStatement::Explain(explain) => walk(&explain.statement, visitor),
+            DfStatement::CopyTo(copy) => match &copy.source {
+                CopyToSource::Query(query) => query.visit(visitor),
+                CopyToSource::Relation(_) => ControlFlow::Continue(()),
+            },
+            DfStatement::CreateExternalTable(_) | DfStatement::Reset(_) => {
+                ControlFlow::Continue(())
+            }
+        }
+    }
+    match walk(statement, &mut Factors(&mut visit)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// A syntax error; `sqlparser` puts its place at the end of the text.
+pub(crate) fn syntax_error(error: ParserError) -> Error {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => {
+            return Error::new(
+                ErrorKind::InvalidStatement,
+                format!("the statement nests deeper than {RECURSION_LIMIT} levels"),
+            );
+        }
+    };
+    let (message, location) = match split_location(&text) {
+        Some((message, location)) => (message, Some(location)),
+        None => (text.as_str(), None),
+    };
+    let mut error = Error::new(ErrorKind::InvalidStatement, format!("syntax error: {message}"));
+    error.location = location;
+    error
+}
+
+fn split_location(text: &str) -> Option<(&str, Location)> {
+    let (message, place) = text.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    let location = Location { line: line.parse().ok()?, column: column.trim().parse().ok()? };
+    Some((message, location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse(sql).unwrap_err().to_string(), expected, "{sql}");
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        check("SELEC 1", "syntax error: Expected: an SQL statement, found: SELEC at line 1, column 1");
+        check(
+            "SELECT\n  FROM WHERE",
+            "syntax error: Expected: identifier, found: EOF at line 2, column 13",
+        );
+        check("SELECT 'a", "syntax error: Unterminated string literal at line 1, column 8");
+        check(" -- nothing\n;", "the statement is empty");
+    }
+
+    #[test]
+    fn a_second_statement_is_refused() {
+        check(
+            "SELECT 1; SELECT 2",
+            "only one statement can be executed at a time at line 1, column 9",
+        );
+        check(
+            "USE a; USE b",
+            "only one statement can be executed at a time at line 1, column 6",
+        );
+        assert!(parse("SELECT ';' ; ;\n").is_ok());
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_name() {
+        check("DELETE FROM t", "DELETE FROM is not supported yet");
+        check("TRUNCATE TABLE t", "TRUNCATE TABLE is not supported yet");
+        check("BEGIN", "BEGIN is not supported yet");
+        check("CREATE OR REPLACE TABLE t (a int)", "CREATE OR REPLACE TABLE is not supported yet");
+        check("CREATE INDEX i ON t (a)", "CREATE INDEX is not supported yet at line 1, column 8");
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error() {
+        let sql = format!("SELECT {}1{}", "(".repeat(2000), ")".repeat(2000));
+        check(&sql, "the statement nests deeper than 300 levels");
+    }
+}

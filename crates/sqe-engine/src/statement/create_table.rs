@@ -1,0 +1,161 @@
+//! `CREATE TABLE`, with or without a query.
+
+use std::collections::HashMap;
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as DfStatement;
+use sqe_iceberg::create::{NewTable, PartitionBy};
+use sqe_iceberg::{Transform, schema, write};
+use sqlparser::ast::Statement as SqlStatement;
+
+use super::query::physical_plan;
+use super::types;
+use crate::catalogs::{INFORMATION_SCHEMA, TableName};
+use crate::parse::{self, PartitionField};
+use crate::plan::{Planner, name_parts, resolve_name};
+use crate::suggest::nearest;
+use crate::{Error, ErrorKind, Output, Result, Session};
+
+/// A table to create.
+#[derive(Debug)]
+pub(crate) struct CreateTable {
+    name: TableName,
+    if_not_exists: bool,
+    table: NewTable,
+    query: Option<LogicalPlan>,
+}
+
+const TRANSFORMS: [&str; 8] =
+    ["identity", "bucket", "truncate", "year", "month", "day", "hour", "void"];
+
+pub(super) async fn plan(
+    session: &Session,
+    state: &SessionState,
+    statement: parse::CreateTable,
+) -> Result<CreateTable> {
+    let name = resolve_name(state, &statement.name)?;
+    session.engine().catalogs().writable(&name.catalog)?;
+    if name.schema == INFORMATION_SCHEMA {
+        let message = format!("schema {INFORMATION_SCHEMA:?} is read-only");
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    let query = match statement.query {
+        Some(query) => {
+            if !statement.columns.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::InvalidStatement,
+                    "CREATE TABLE .. AS takes its columns from the query",
+                )
+                .with_hint("name and cast the columns in the query"));
+            }
+            let query = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
+            Some(Planner::new(session.engine(), state).plan(query).await?)
+        }
+        None => None,
+    };
+    let schema = match &query {
+        Some(plan) => query_schema(plan)?,
+        None => types::schema(&statement.columns)?,
+    };
+    let partitioning = statement.partitioned_by.iter().map(partition_by);
+    let table = NewTable {
+        ident: name.ident()?,
+        schema,
+        partitioning: partitioning.collect::<Result<_>>()?,
+        properties: statement.properties.into_iter().collect::<HashMap<_, _>>(),
+        location: statement.location,
+    };
+    table.check()?;
+    Ok(CreateTable { name, if_not_exists: statement.if_not_exists, table, query })
+}
+
+/// Columns of a new table may all be null: that none is now says nothing about later rows.
+fn query_schema(plan: &LogicalPlan) -> Result<sqe_iceberg::Schema> {
+    let columns = plan.schema().as_arrow().fields();
+    let mut names = std::collections::HashSet::new();
+    if let Some(twice) = columns.iter().find(|column| !names.insert(column.name())) {
+        let message = format!("column {:?} is given twice", twice.name());
+        return Err(Error::new(ErrorKind::InvalidStatement, message)
+            .with_hint("give the columns of the query different names"));
+    }
+    let nullable = columns.iter().map(|column| column.as_ref().clone().with_nullable(true));
+    let nullable = arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>());
+    Ok(schema::from_arrow(&nullable)?)
+}
+
+fn partition_by(field: &PartitionField) -> Result<PartitionBy> {
+    let column = name_parts(&field.column)?.join(".");
+    let (name, place) = (field.transform.as_str(), field.place);
+    let parameter = |what: &str| match field.parameter.map(u32::try_from) {
+        Some(Ok(parameter)) if parameter > 0 => Ok(parameter),
+        _ => {
+            let message = format!("{name} needs {what} from 1, as in {name}(16, {column})");
+            Err(Error::new(ErrorKind::InvalidStatement, message).at(place))
+        }
+    };
+    let transform = match name {
+        "bucket" => Transform::Bucket(parameter("a number of buckets")?),
+        "truncate" => Transform::Truncate(parameter("a width")?),
+        _ if field.parameter.is_some() => {
+            let message = format!("{name} takes no number");
+            return Err(Error::new(ErrorKind::InvalidStatement, message).at(place));
+        }
+        "identity" => Transform::Identity,
+        "year" | "years" => Transform::Year,
+        "month" | "months" => Transform::Month,
+        "day" | "days" | "date" => Transform::Day,
+        "hour" | "hours" => Transform::Hour,
+        "void" => Transform::Void,
+        other => {
+            let message = format!("partition transform {other:?} is not known");
+            let error = Error::new(ErrorKind::InvalidStatement, message).at(place);
+            return Err(match nearest(other, TRANSFORMS) {
+                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
+                None => error,
+            });
+        }
+    };
+    Ok(PartitionBy { column, transform })
+}
+
+impl CreateTable {
+    pub(super) async fn run(&self, session: &Session) -> Result<Output> {
+        let catalogs = session.engine().catalogs();
+        let catalog = catalogs.writable(&self.name.catalog)?;
+        if !catalogs.has_schema(&self.name.catalog, &self.name.schema).await? {
+            return Err(catalogs.schema_not_found(&self.name.catalog, &self.name.schema).await);
+        }
+        // Looked up before the query runs, which may take long; the catalog decides at the end.
+        let taken = catalogs.is_taken(&self.name).await?;
+        if taken {
+            return self.already_there();
+        }
+        let created = match &self.query {
+            Some(query) => {
+                let state = session.snapshot();
+                let input = physical_plan(&state, query).await?;
+                let table = self.table.clone();
+                write::create_table_as(catalog, table, input, state.task_ctx()).await.map(Some)
+            }
+            None => self.table.create(catalog.as_ref()).await.map(|_| None),
+        };
+        match created {
+            Ok(affected) => Ok(Output::Done { affected }),
+            Err(error) if error.kind() == sqe_iceberg::ErrorKind::AlreadyExists => {
+                self.already_there()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn already_there(&self) -> Result<Output> {
+        match self.if_not_exists {
+            true => Ok(Output::Done { affected: None }),
+            false => Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("table {:?} exists already", self.name.to_string()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Statements after parsing: one file per family plans and runs it.
+
+mod create_schema;
+mod create_table;
+mod create_view;
+mod describe;
+mod drop;
+mod insert;
+mod query;
+mod rows;
+mod setting;
+mod show;
+mod show_create;
+mod types;
+mod use_schema;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+
+use crate::deadline::Deadline;
+use crate::parse::Statement;
+use crate::{Output, Result, Session};
+
+/// A statement that can be run any number of times.
+#[derive(Debug)]
+pub(crate) enum Planned {
+    Query(query::Query),
+    Insert(insert::Insert),
+    CreateTable(Box<create_table::CreateTable>),
+    CreateView(Box<create_view::CreateView>),
+    CreateSchema(create_schema::CreateSchema),
+    Drop(drop::Drop),
+    Show(show::Show),
+    Describe(describe::Describe),
+    Use(use_schema::Use),
+    Setting(setting::Setting),
+}
+
+/// Plans a statement in a session.
+pub(crate) async fn plan(session: &Session, statement: Statement) -> Result<Planned> {
+    let state = session.snapshot();
+    Ok(match statement {
+        Statement::Query(query) => Planned::Query(query::plan(session, &state, query).await?),
+        Statement::Insert(insert) => Planned::Insert(insert::plan(session, &state, insert).await?),
+        Statement::CreateTable(table) => {
+            let table = create_table::plan(session, &state, *table).await?;
+            Planned::CreateTable(Box::new(table))
+        }
+        Statement::CreateView(view) => {
+            let view = create_view::plan(session, &state, *view).await?;
+            Planned::CreateView(Box::new(view))
+        }
+        Statement::CreateSchema(schema) => {
+            Planned::CreateSchema(create_schema::plan(&state, schema)?)
+        }
+        Statement::Drop(drop) => Planned::Drop(drop::plan(&state, &drop)?),
+        Statement::Show(show) => Planned::Show(show::plan(&state, show)?),
+        Statement::Describe(describe) => {
+            Planned::Describe(describe::plan(session, &state, describe).await?)
+        }
+        Statement::Use(name) => Planned::Use(use_schema::plan(&name)?),
+        Statement::Setting(statement) => {
+            Planned::Setting(setting::plan(session, &state, statement).await?)
+        }
+    })
+}
+
+/// Runs a planned statement within the time that statements have.
+pub(crate) async fn execute(session: &Session, planned: &Planned) -> Result<Output> {
+    let deadline = Deadline::after(session.engine().statement_timeout());
+    let output = deadline.bound(run(session, planned)).await?;
+    Ok(match output {
+        Output::Rows(rows) => Output::Rows(deadline.bound_stream(rows)),
+        done => done,
+    })
+}
+
+async fn run(session: &Session, planned: &Planned) -> Result<Output> {
+    match planned {
+        Planned::Query(query) => query.run(session).await,
+        Planned::Insert(insert) => insert.run(session).await,
+        Planned::CreateTable(table) => table.run(session).await,
+        Planned::CreateView(view) => view.run(session).await,
+        Planned::CreateSchema(schema) => schema.run(session).await,
+        Planned::Drop(drop) => drop.run(session).await,
+        Planned::Show(show) => show.run(session).await,
+        Planned::Describe(describe) => describe.run(),
+        Planned::Use(schema) => schema.run(session).await,
+        Planned::Setting(setting) => setting.run(session),
+    }
+}
+
+impl Planned {
+    /// The columns of the rows; none for a statement that answers none.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        match self {
+            Self::Query(query) => query.schema(),
+            Self::Show(show) => show.schema(),
+            Self::Describe(describe) => describe.schema(),
+            _ => Arc::new(Schema::empty()),
+        }
+    }
+
+    pub(crate) fn returns_rows(&self) -> bool {
+        matches!(self, Self::Query(_) | Self::Show(_) | Self::Describe(_))
+    }
+}

@@ -1,0 +1,71 @@
+//! Queries: SELECT, VALUES, EXPLAIN, COPY.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::parser::Statement as DfStatement;
+
+use crate::plan::Planner;
+use crate::{Error, ErrorKind, Output, Result, Session};
+
+/// A query whose tables are pinned to their snapshots.
+#[derive(Debug)]
+pub(crate) struct Query {
+    plan: LogicalPlan,
+}
+
+pub(super) async fn plan(
+    session: &Session,
+    state: &SessionState,
+    statement: DfStatement,
+) -> Result<Query> {
+    if let DfStatement::CopyTo(copy) = &statement {
+        let local = !copy.target.contains("://") || copy.target.starts_with("file://");
+        if !(local && session.engine().file_access().allow_local_paths) {
+            return Err(Error::new(
+                ErrorKind::PermissionDenied,
+                format!("COPY may not write to {:?}", copy.target),
+            )
+            .with_hint("[table_functions] allow_local_paths lets it write files of this machine"));
+        }
+    }
+    let plan = Planner::new(session.engine(), state).plan(statement).await?;
+    Ok(Query { plan: explain_input_of_writes(plan) })
+}
+
+/// The physical plan of a write is made where it runs; EXPLAIN shows the query below it.
+fn explain_input_of_writes(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Explain(mut explain) => {
+            if let LogicalPlan::Dml(dml) = explain.plan.as_ref() {
+                explain.plan = Arc::clone(&dml.input);
+            }
+            LogicalPlan::Explain(explain)
+        }
+        other => other,
+    }
+}
+
+impl Query {
+    pub(super) fn schema(&self) -> SchemaRef {
+        let schema = self.plan.schema().as_arrow();
+        Arc::new(Schema::new(schema.fields().clone()))
+    }
+
+    pub(super) async fn run(&self, session: &Session) -> Result<Output> {
+        let state = session.snapshot();
+        let physical = physical_plan(&state, &self.plan).await?;
+        Ok(Output::Rows(execute_stream(physical, state.task_ctx())?))
+    }
+}
+
+/// A physical plan of its own for one run: one that has run is used up.
+pub(super) async fn physical_plan(
+    state: &SessionState,
+    plan: &LogicalPlan,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    Ok(state.create_physical_plan(plan).await?)
+}
