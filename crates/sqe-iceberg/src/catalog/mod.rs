@@ -9,6 +9,9 @@ use iceberg::{NamespaceIdent, TableIdent, TableRequirement, TableUpdate};
 
 use crate::{Result, Table};
 
+#[cfg(test)]
+mod conformance;
+mod metadata_file;
 pub mod sqlite;
 
 /// A catalog as one user sees it.
@@ -53,11 +56,13 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     async fn new_table_storage(&self, location: &str) -> Result<crate::storage::Storage>;
 
     /// Creates a table with its complete first metadata, snapshots included.
-    /// Errors: `AlreadyExists` (also where a view has the name), `NotFound` for the namespace.
+    /// Errors: `AlreadyExists` (also where a view has the name), `NotFound` for the namespace,
+    /// `Unavailable` where it may have been created in spite of the error.
     async fn create_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<Table>;
 
     /// Applies `updates` if every requirement holds of the table as it is at that moment.
-    /// Errors: `Conflict` where a requirement does not hold or somebody else was first.
+    /// Errors: `Conflict` where a requirement does not hold or somebody else was first,
+    /// `Unavailable` where the updates may have been applied in spite of the error.
     async fn commit(
         &self,
         ident: &TableIdent,
