@@ -24,10 +24,12 @@ step "format"
 cargo fmt --all --check
 step "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+# All targets in one build: binaries alone would be built with other features of the dependencies,
+# which means building those a second time.
+step "build"
+cargo build --workspace --all-targets --locked
 step "tests"
 cargo test --workspace --locked
-step "binaries"
-cargo build --workspace --bins --locked
 step "clients: environment"
 env=$(python_env tests/clients/requirements.txt)
 step "clients"
