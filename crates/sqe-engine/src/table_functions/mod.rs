@@ -1,0 +1,116 @@
+//! `read_parquet`, `read_csv` and `read_json` as table functions.
+//!
+//! A call names files by path, glob or directory; [`open`] lists them, reads what it needs to know
+//! their columns, and returns a table that reads exactly those files. Options have the names that
+//! DuckDB gives them, and one that is not supported is refused by name.
+//!
+//! Each function lists its options in its own file: `parquet.rs`, `csv.rs`, `json.rs`. All take
+//! `hive_partitioning` (columns from `key=value` folders, by default where all files have the same
+//! keys) and `filename` (the path of each row's file).
+
+mod blocking;
+mod csv;
+mod csv_schema;
+mod fault;
+mod glob;
+mod hive;
+mod json;
+mod json_records;
+mod json_schema;
+mod kinds;
+mod options;
+mod parquet;
+mod parquet_source;
+mod paths;
+mod provider;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::Arc;
+
+use datafusion::{
+    catalog::TableProvider, execution::SessionState, execution::object_store::ObjectStoreUrl,
+    scalar::ScalarValue,
+};
+use object_store::ObjectStore;
+
+use self::paths::Found;
+use crate::{Error, ErrorKind, Result};
+
+/// The functions of this module, in lower case.
+pub const NAMES: [&str; 3] = ["read_csv", "read_json", "read_parquet"];
+
+/// Which files table functions may read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileAccess {
+    /// Files of this machine.
+    pub allow_local_paths: bool,
+    /// Object-store prefixes.
+    pub allowed_prefixes: Vec<String>,
+}
+
+/// A call in a FROM clause; its arguments are constants.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// One of [`NAMES`].
+    pub function: String,
+    /// Arguments without a name, in their order; a list of paths is one `List` value.
+    pub positional: Vec<ScalarValue>,
+    /// Arguments given as `name => value` or `name = value`, names in lower case.
+    pub named: Vec<(String, ScalarValue)>,
+}
+
+/// The table that a call stands for: lists its files, infers its schema.
+///
+/// Errors: `PermissionDenied` for a path that `access` does not cover, `NotFound` where no file
+/// matches, `InvalidStatement` for an unknown option (with the nearest name) or a bad value,
+/// `Unsupported` for an option or a location that is not built, `DataCorrupt` for a file that is
+/// not what the function reads. Cancel-safe.
+pub async fn open(
+    call: Call,
+    state: &SessionState,
+    access: &FileAccess,
+) -> Result<Arc<dyn TableProvider>> {
+    match call.function.as_str() {
+        "read_csv" => csv::open(call, state, access).await,
+        "read_json" => json::open(call, state, access).await,
+        "read_parquet" => parquet::open(call, state, access).await,
+        other => {
+            let message = format!("table function {other} not found");
+            Err(Error::new(ErrorKind::NotFound, message))
+        }
+    }
+}
+
+/// The files of a call and the store that holds them.
+struct Files {
+    url: ObjectStoreUrl,
+    store: Arc<dyn ObjectStore>,
+    /// At least one.
+    found: Vec<Found>,
+}
+
+impl Files {
+    /// The files of the paths of `call`, in the order of the paths and sorted within each.
+    ///
+    /// `extensions` are those that a directory is searched for, with their dot.
+    async fn list(
+        call: &Call,
+        state: &SessionState,
+        access: &FileAccess,
+        extensions: &[&str],
+    ) -> Result<Self> {
+        let patterns = paths::patterns(&call.function, &call.positional)?;
+        for pattern in &patterns {
+            paths::authorize(pattern, access)?;
+        }
+        let url = ObjectStoreUrl::local_filesystem();
+        let store = state.runtime_env().object_store(&url)?;
+        let mut found = Vec::new();
+        for pattern in &patterns {
+            found.extend(paths::list(&*store, pattern, extensions).await?);
+        }
+        Ok(Self { url, store, found })
+    }
+}
