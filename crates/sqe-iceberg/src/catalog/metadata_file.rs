@@ -27,11 +27,7 @@ pub(crate) fn table_location(current: Option<&str>, metadata: &TableMetadata) ->
         Some(path) => path.trim_end_matches('/').to_owned(),
         None => metadata_directory(metadata.location()),
     };
-    Ok(file_name(
-        &directory,
-        current,
-        table_codec(metadata)?.suffix()?,
-    ))
+    Ok(file_name(&directory, current, table_codec(metadata)?.suffix()?))
 }
 
 /// The location of the metadata file that follows `current`, or of the first one.
@@ -44,13 +40,8 @@ fn metadata_directory(location: &str) -> String {
 }
 
 fn file_name(directory: &str, current: Option<&str>, suffix: &str) -> String {
-    let version = current
-        .and_then(version)
-        .map_or(0, |current| current.saturating_add(1));
-    format!(
-        "{directory}/{version:05}-{}{suffix}.metadata.json",
-        Uuid::new_v4()
-    )
+    let version = current.and_then(version).map_or(0, |current| current.saturating_add(1));
+    format!("{directory}/{version:05}-{}{suffix}.metadata.json", Uuid::new_v4())
 }
 
 /// The number that a metadata file's name begins with: `00012-UUID.metadata.json` as catalogs name
@@ -58,16 +49,12 @@ fn file_name(directory: &str, current: Option<&str>, suffix: &str) -> String {
 fn version(location: &str) -> Option<u32> {
     let name = location.rsplit('/').next()?;
     let digits = name.strip_prefix('v').unwrap_or(name);
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
 }
 
 fn table_codec(metadata: &TableMetadata) -> Result<CompressionCodec> {
-    metadata
-        .metadata_compression_codec()
-        .map_err(|error| Error::invalid(error.message()))
+    metadata.metadata_compression_codec().map_err(|error| Error::invalid(error.message()))
 }
 
 /// The bytes of a table's metadata file, compressed where its properties say so.
@@ -77,17 +64,11 @@ pub(crate) fn encode_table(metadata: &TableMetadata) -> Result<Vec<u8>> {
         CompressionCodec::None => Ok(json),
         CompressionCodec::Gzip(level) => {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level.into()));
-            encoder
-                .write_all(&json)
-                .and_then(|()| encoder.finish())
-                .map_err(|error| {
-                    Error::new(ErrorKind::Internal, "gzip of table metadata").with_source(error)
-                })
+            encoder.write_all(&json).and_then(|()| encoder.finish()).map_err(|error| {
+                Error::new(ErrorKind::Internal, "gzip of table metadata").with_source(error)
+            })
         }
-        other => Err(Error::unsupported(format!(
-            "metadata compressed with {}",
-            other.name()
-        ))),
+        other => Err(Error::unsupported(format!("metadata compressed with {}", other.name()))),
     }
 }
 
@@ -109,11 +90,7 @@ pub(crate) async fn read_table(
     location: &str,
     storage: &Storage,
 ) -> Result<TableMetadata> {
-    let origin = Origin {
-        what: "table",
-        ident: ident.clone(),
-        location: location.to_owned(),
-    };
+    let origin = Origin { what: "table", ident: ident.clone(), location: location.to_owned() };
     let metadata: TableMetadata = read(origin, storage).await?;
     match metadata.format_version() {
         FormatVersion::V1 | FormatVersion::V2 => Ok(metadata),
@@ -128,11 +105,7 @@ pub(crate) async fn read_view(
     location: &str,
     storage: &Storage,
 ) -> Result<ViewMetadata> {
-    let origin = Origin {
-        what: "view",
-        ident: ident.clone(),
-        location: location.to_owned(),
-    };
+    let origin = Origin { what: "view", ident: ident.clone(), location: location.to_owned() };
     read(origin, storage).await
 }
 
@@ -145,11 +118,7 @@ struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "metadata file {} of {} {}",
-            self.location, self.what, self.ident
-        )
+        write!(f, "metadata file {} of {} {}", self.location, self.what, self.ident)
     }
 }
 
@@ -157,14 +126,11 @@ async fn read<M: DeserializeOwned + Send + 'static>(
     origin: Origin,
     storage: &Storage,
 ) -> Result<M> {
-    let bytes = storage
-        .read(&origin.location)
-        .await
-        .map_err(|error| match error.kind() {
-            // The table is there, so a caller must not take this for a table that does not exist.
-            ErrorKind::NotFound => Error::corrupt(format!("{origin} is missing")),
-            kind => Error::new(kind, origin.to_string()).with_source(error),
-        })?;
+    let bytes = storage.read(&origin.location).await.map_err(|error| match error.kind() {
+        // The table is there, so a caller must not take this for a table that does not exist.
+        ErrorKind::NotFound => Error::corrupt(format!("{origin} is missing")),
+        kind => Error::new(kind, origin.to_string()).with_source(error),
+    })?;
     // A table with many snapshots has megabytes of metadata.
     let parsed = tokio::task::spawn_blocking(move || parse(&origin, &bytes)).await;
     parsed.map_err(|error| {
@@ -175,11 +141,9 @@ async fn read<M: DeserializeOwned + Send + 'static>(
 fn parse<M: DeserializeOwned>(origin: &Origin, bytes: &[u8]) -> Result<M> {
     let mut plain = Vec::new();
     let json = if bytes.starts_with(&[0x1f, 0x8b]) {
-        GzDecoder::new(bytes)
-            .read_to_end(&mut plain)
-            .map_err(|error| {
-                Error::corrupt(format!("{origin} is not a whole gzip file")).with_source(error)
-            })?;
+        GzDecoder::new(bytes).read_to_end(&mut plain).map_err(|error| {
+            Error::corrupt(format!("{origin} is not a whole gzip file")).with_source(error)
+        })?;
         &plain
     } else {
         bytes
@@ -216,14 +180,8 @@ fn unsupported_version(ident: &TableIdent, version: u64) -> Error {
 
 /// The first column, anywhere in the schemas, whose type is a name that nobody here knows.
 fn unknown_type(metadata: &Value) -> Option<(&str, &str)> {
-    let schemas = metadata
-        .get("schemas")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    schemas
-        .chain(metadata.get("schema"))
-        .find_map(|schema| unknown_in("", schema))
+    let schemas = metadata.get("schemas").and_then(Value::as_array).into_iter().flatten();
+    schemas.chain(metadata.get("schema")).find_map(|schema| unknown_in("", schema))
 }
 
 fn unknown_in<'a>(column: &'a str, field_type: &'a Value) -> Option<(&'a str, &'a str)> {
@@ -231,21 +189,11 @@ fn unknown_in<'a>(column: &'a str, field_type: &'a Value) -> Option<(&'a str, &'
         let known = serde_json::from_value::<Type>(field_type.clone()).is_ok();
         return (!known).then_some((column, name.as_str()));
     }
-    let fields = field_type
-        .get("fields")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let nested = fields.filter_map(|field| {
-        Some((
-            field.get("name").and_then(Value::as_str)?,
-            field.get("type")?,
-        ))
-    });
+    let fields = field_type.get("fields").and_then(Value::as_array).into_iter().flatten();
+    let nested = fields
+        .filter_map(|field| Some((field.get("name").and_then(Value::as_str)?, field.get("type")?)));
     let inner = ["element", "key", "value"].map(|key| field_type.get(key).map(|t| (column, t)));
-    nested
-        .chain(inner.into_iter().flatten())
-        .find_map(|(name, value)| unknown_in(name, value))
+    nested.chain(inner.into_iter().flatten()).find_map(|(name, value)| unknown_in(name, value))
 }
 
 #[cfg(test)]
@@ -271,21 +219,13 @@ mod tests {
     fn the_reason_why_metadata_cannot_be_read_is_named() {
         let check = |json: &str, kind, expected: &str| {
             let ident = TableIdent::from_strs(["s", "t"]).unwrap();
-            let origin = Origin {
-                what: "table",
-                ident,
-                location: "/f".into(),
-            };
+            let origin = Origin { what: "table", ident, location: "/f".into() };
             let error = parse::<TableMetadata>(&origin, json.as_bytes()).unwrap_err();
             assert_eq!((error.kind(), error.message()), (kind, expected));
         };
         let corrupt = ErrorKind::Corrupt;
         check("{", corrupt, "metadata file /f of table s.t is not JSON");
-        check(
-            "{}",
-            corrupt,
-            "metadata file /f of table s.t does not hold table metadata",
-        );
+        check("{}", corrupt, "metadata file /f of table s.t does not hold table metadata");
         check("\x1f", corrupt, "metadata file /f of table s.t is not JSON");
         check(
             r#"{"format-version": 4}"#,

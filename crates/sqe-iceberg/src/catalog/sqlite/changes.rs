@@ -24,10 +24,7 @@ pub(super) fn create_table(
 ) -> Result<(String, TableMetadata)> {
     let location = metadata_file::table_location(None, &metadata)?;
     let bytes = metadata_file::encode_table(&metadata)?;
-    let entry = Entry {
-        kind: EntryKind::Table,
-        metadata_location: location.clone(),
-    };
+    let entry = Entry { kind: EntryKind::Table, metadata_location: location.clone() };
     let root = metadata.location().to_owned();
     check_free(connection, key, &root)?;
     publish(database, connection, key, &entry, &bytes, |transaction| {
@@ -59,10 +56,7 @@ pub(super) fn commit(
     let old = base.metadata_location;
     let location = metadata_file::table_location(Some(&old), &metadata)?;
     let bytes = metadata_file::encode_table(&metadata)?;
-    let entry = Entry {
-        kind: EntryKind::Table,
-        metadata_location: location.clone(),
-    };
+    let entry = Entry { kind: EntryKind::Table, metadata_location: location.clone() };
     publish(database, connection, key, &entry, &bytes, |transaction| {
         entries::swap(transaction, key, &old, &location)
     })?;
@@ -98,24 +92,14 @@ pub(super) fn create_view(
     };
     let location = metadata_file::view_location(old.as_deref(), metadata);
     let bytes = metadata_file::encode_view(metadata)?;
-    let entry = Entry {
-        kind: EntryKind::View,
-        metadata_location: location,
-    };
-    publish(
-        database,
-        connection,
-        key,
-        &entry,
-        &bytes,
-        |transaction| match &old {
-            Some(old) => entries::swap(transaction, key, old, &entry.metadata_location),
-            None => {
-                check_free(transaction, key, metadata.location())?;
-                entries::insert(transaction, key, &entry)
-            }
-        },
-    )
+    let entry = Entry { kind: EntryKind::View, metadata_location: location };
+    publish(database, connection, key, &entry, &bytes, |transaction| match &old {
+        Some(old) => entries::swap(transaction, key, old, &entry.metadata_location),
+        None => {
+            check_free(transaction, key, metadata.location())?;
+            entries::insert(transaction, key, &entry)
+        }
+    })
 }
 
 /// Errors: `NotFound` for the namespace, `AlreadyExists` where the name is taken,
@@ -127,9 +111,7 @@ fn check_free(connection: &Connection, key: &Key, location: &str) -> Result<()> 
     }
     // Two tables in one directory would delete each other's files when they are cleaned up.
     match entries::location_owner(connection, location.trim_end_matches('/'))? {
-        Some(owner) => Err(Error::invalid(format!(
-            "location {location} belongs to {owner}"
-        ))),
+        Some(owner) => Err(Error::invalid(format!("location {location} belongs to {owner}"))),
         None => Ok(()),
     }
 }
@@ -163,9 +145,7 @@ fn publish(
 /// Not finding the row does not prove that it will never be there: what was written of the commit
 /// may come back when the database recovers from a crash.
 pub(super) fn settle(database: &Database, key: &Key, entry: &Entry, error: Error) -> Result<()> {
-    let found = database
-        .connect()
-        .and_then(|connection| entries::find(&connection, key));
+    let found = database.connect().and_then(|connection| entries::find(&connection, key));
     match found {
         Ok(Some(found)) if found == *entry => Ok(()),
         _ => {

@@ -74,12 +74,7 @@ impl Database {
     /// Opens the file and creates it, its directory and its tables where they are missing.
     pub(super) async fn open(path: PathBuf) -> Result<Arc<Self>> {
         let jobs = Arc::new(Semaphore::new(MAX_JOBS));
-        let database = Self {
-            path,
-            idle: Mutex::default(),
-            jobs,
-            writer: Mutex::default(),
-        };
+        let database = Self { path, idle: Mutex::default(), jobs, writer: Mutex::default() };
         let database = Arc::new(database);
         database.prepare().await.map_err(|error| {
             let context = format!("catalog file {}", database.path.display());
@@ -96,8 +91,7 @@ impl Database {
             })?;
         }
         let database = Arc::clone(self);
-        self.run(move |connection| database.create_tables(connection))
-            .await
+        self.run(move |connection| database.create_tables(connection)).await
     }
 
     /// Runs `job` on a connection. Once it has begun it runs to its end, also where the caller
@@ -130,9 +124,7 @@ impl Database {
     ) -> Result<T> {
         let database = Arc::clone(self);
         self.run(move |connection| {
-            database
-                .transaction(connection, change)
-                .map_err(Failure::into_error)
+            database.transaction(connection, change).map_err(Failure::into_error)
         })
         .await
     }
@@ -240,17 +232,15 @@ fn set_wal(connection: &Connection, path: &Path) -> Result<()> {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let (kind, message) = match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
-                ErrorKind::Unavailable,
-                "catalog file is locked by another process",
-            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                (ErrorKind::Unavailable, "catalog file is locked by another process")
+            }
             Some(ErrorCode::DiskFull | ErrorCode::OutOfMemory) => {
                 (ErrorKind::ResourceExhausted, "catalog file cannot grow")
             }
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
-                ErrorKind::Corrupt,
-                "catalog file is not a whole SQLite database",
-            ),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                (ErrorKind::Corrupt, "catalog file is not a whole SQLite database")
+            }
             Some(
                 ErrorCode::CannotOpen
                 | ErrorCode::ReadOnly

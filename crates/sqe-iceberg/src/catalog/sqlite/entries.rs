@@ -75,10 +75,7 @@ pub(super) fn find(connection: &Connection, key: &Key) -> Result<Option<Entry>> 
     )?;
     let row = statement
         .query_row(params![key.catalog, key.namespace, key.ident.name], |row| {
-            Ok((
-                row.get::<_, Option<String>>(0)?,
-                row.get::<_, Option<String>>(1)?,
-            ))
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
         })
         .optional()?;
     let Some((location, kind)) = row else {
@@ -86,16 +83,9 @@ pub(super) fn find(connection: &Connection, key: &Key) -> Result<Option<Entry>> 
     };
     let kind = EntryKind::from_text(kind.as_deref());
     let metadata_location = location.ok_or_else(|| {
-        Error::corrupt(format!(
-            "{} {} has no metadata location",
-            kind.name(),
-            key.ident
-        ))
+        Error::corrupt(format!("{} {} has no metadata location", kind.name(), key.ident))
     })?;
-    Ok(Some(Entry {
-        kind,
-        metadata_location,
-    }))
+    Ok(Some(Entry { kind, metadata_location }))
 }
 
 /// The row of a table or of a view. Errors: `NotFound`, also where the name is of another kind.
@@ -141,9 +131,7 @@ pub(super) fn location_owner(connection: &Connection, location: &str) -> Result<
         "SELECT table_namespace || '.' || table_name FROM iceberg_tables
          WHERE metadata_location >= ?1 || '/' AND metadata_location < ?1 || '0' LIMIT 1",
     )?;
-    Ok(statement
-        .query_row([location], |row| row.get(0))
-        .optional()?)
+    Ok(statement.query_row([location], |row| row.get(0)).optional()?)
 }
 
 pub(super) fn insert(transaction: &Transaction<'_>, key: &Key, entry: &Entry) -> Result<()> {
@@ -175,10 +163,7 @@ pub(super) fn swap(transaction: &Transaction<'_>, key: &Key, old: &str, new: &st
         1 => Ok(()),
         _ => Err(Error::new(
             ErrorKind::Conflict,
-            format!(
-                "{} was changed by somebody else at the same time",
-                key.ident
-            ),
+            format!("{} was changed by somebody else at the same time", key.ident),
         )),
     }
 }

@@ -18,10 +18,7 @@ impl NewFile {
     /// Writes the file so that it survives a crash of the machine. Blocks.
     pub(super) fn write(location: &str, bytes: &[u8]) -> Result<Self> {
         let path = storage::local_file(location)?;
-        let mut file = Self {
-            path,
-            directories: Vec::new(),
-        };
+        let mut file = Self { path, directories: Vec::new() };
         file.create(bytes).map_err(|error| {
             let kind = match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -42,9 +39,7 @@ impl NewFile {
 
     fn create(&mut self, bytes: &[u8]) -> io::Result<()> {
         let parent = self.path.parent().unwrap_or(Path::new("/")).to_owned();
-        let missing = parent
-            .ancestors()
-            .take_while(|directory| !directory.exists());
+        let missing = parent.ancestors().take_while(|directory| !directory.exists());
         self.directories = missing.map(Path::to_owned).collect();
         let mut file = self.create_below(&parent)?;
         file.write_all(bytes)?;
@@ -61,10 +56,7 @@ impl NewFile {
     fn create_below(&self, parent: &Path) -> io::Result<File> {
         let create = || {
             fs::create_dir_all(parent)?;
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&self.path)
+            OpenOptions::new().write(true).create_new(true).open(&self.path)
         };
         match create() {
             // Somebody whose change failed removed the directory between the two steps.

@@ -55,19 +55,10 @@ impl SqliteCatalog {
     /// Errors: `Unavailable` where the file or the warehouse cannot be made or opened, `Corrupt`
     /// where the file is something else than a SQLite database.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
-        let SqliteOptions {
-            path,
-            warehouse,
-            catalog_name,
-        } = options;
+        let SqliteOptions { path, warehouse, catalog_name } = options;
         let warehouse = Warehouse::open(&warehouse)?;
         let database = Database::open(path).await?;
-        Ok(Self {
-            database,
-            warehouse,
-            catalog_name,
-            storage: Storage::local(),
-        })
+        Ok(Self { database, warehouse, catalog_name, storage: Storage::local() })
     }
 
     /// The row of a table or view. Errors: `InvalidArgument` for a name that no row can have.
@@ -86,12 +77,8 @@ impl SqliteCatalog {
     }
 
     async fn find(&self, ident: &TableIdent, kind: EntryKind) -> Result<Entry> {
-        let key = self
-            .key(ident)
-            .map_err(|_| entries::not_found(kind, ident))?;
-        self.database
-            .run(move |connection| entries::find_kind(connection, &key, kind))
-            .await
+        let key = self.key(ident).map_err(|_| entries::not_found(kind, ident))?;
+        self.database.run(move |connection| entries::find_kind(connection, &key, kind)).await
     }
 
     async fn list(&self, namespace: &NamespaceIdent, kind: EntryKind) -> Result<Vec<String>> {
@@ -105,9 +92,7 @@ impl SqliteCatalog {
     }
 
     async fn drop_entry(&self, ident: &TableIdent, kind: EntryKind) -> Result<()> {
-        let key = self
-            .key(ident)
-            .map_err(|_| entries::not_found(kind, ident))?;
+        let key = self.key(ident).map_err(|_| entries::not_found(kind, ident))?;
         self.database
             .change(move |transaction| {
                 entries::find_kind(transaction, &key, kind)?;
@@ -121,9 +106,7 @@ impl SqliteCatalog {
 impl Catalog for SqliteCatalog {
     async fn list_namespaces(&self) -> Result<Vec<NamespaceIdent>> {
         let catalog = self.catalog_name.clone();
-        self.database
-            .run(move |connection| namespaces::list(connection, &catalog))
-            .await
+        self.database.run(move |connection| namespaces::list(connection, &catalog)).await
     }
 
     async fn namespace_properties(
@@ -255,11 +238,6 @@ impl SqliteCatalog {
         metadata: impl Into<Arc<TableMetadata>>,
     ) -> Table {
         let storage = self.storage.clone();
-        Table {
-            ident,
-            metadata: metadata.into(),
-            metadata_location,
-            storage,
-        }
+        Table { ident, metadata: metadata.into(), metadata_location, storage }
     }
 }

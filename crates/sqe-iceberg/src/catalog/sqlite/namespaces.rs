@@ -16,10 +16,7 @@ const EXISTS: &str = "exists";
 /// The name as it is stored. Errors: `InvalidArgument` for a name that would be read back as
 /// another one.
 pub(super) fn to_text(namespace: &NamespaceIdent) -> Result<String> {
-    if let Some(level) = namespace
-        .iter()
-        .find(|level| level.is_empty() || level.contains('.'))
-    {
+    if let Some(level) = namespace.iter().find(|level| level.is_empty() || level.contains('.')) {
         return Err(Error::invalid(format!(
             "namespace level {level:?} is empty or contains a dot, which this catalog cannot store"
         )));
@@ -51,9 +48,7 @@ pub(super) fn require(
 ) -> Result<String> {
     match to_text(namespace) {
         Ok(text) if exists(connection, catalog, &text)? => Ok(text),
-        _ => Err(Error::not_found(format!(
-            "namespace {namespace} does not exist"
-        ))),
+        _ => Err(Error::not_found(format!("namespace {namespace} does not exist"))),
     }
 }
 
@@ -86,9 +81,8 @@ pub(super) fn properties(
         "SELECT property_key, coalesce(property_value, '') FROM iceberg_namespace_properties
          WHERE catalog_name = ?1 AND namespace = ?2 AND NOT (property_key = ?3 AND property_value = 'true')",
     )?;
-    let rows = statement.query_map(params![catalog, text, EXISTS], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
+    let rows = statement
+        .query_map(params![catalog, text, EXISTS], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -26,22 +26,14 @@ async fn open(directory: &Path) -> SqliteCatalog {
 async fn with_table() -> (TempDir, SqliteCatalog, Table, Connection) {
     let directory = tempfile::tempdir().unwrap();
     let catalog = open(directory.path()).await;
-    catalog
-        .create_namespace(&namespace("s"), HashMap::new())
-        .await
-        .unwrap();
+    catalog.create_namespace(&namespace("s"), HashMap::new()).await.unwrap();
     let table = create(&catalog, &ident("s", "t")).await.unwrap();
     let other = Connection::open(directory.path().join("deep/catalog.db")).unwrap();
     (directory, catalog, table, other)
 }
 
 fn metadata_files(table: &Table) -> Vec<PathBuf> {
-    let directory = table
-        .metadata
-        .location()
-        .strip_prefix("file://")
-        .unwrap()
-        .to_owned();
+    let directory = table.metadata.location().strip_prefix("file://").unwrap().to_owned();
     let entries = std::fs::read_dir(directory + "/metadata").unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
@@ -70,24 +62,9 @@ async fn rows_of_other_programs_are_read() {
 
     let expected = ["bare", "deep", "deep.er", "s"].map(namespace);
     assert_eq!(catalog.list_namespaces().await.unwrap(), expected);
-    assert!(
-        catalog
-            .namespace_properties(&namespace("bare"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        catalog.list_tables(&namespace("deep.er")).await.unwrap(),
-        ["empty", "old"]
-    );
-    assert!(
-        catalog
-            .list_views(&namespace("deep.er"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(catalog.namespace_properties(&namespace("bare")).await.unwrap().is_empty());
+    assert_eq!(catalog.list_tables(&namespace("deep.er")).await.unwrap(), ["empty", "old"]);
+    assert!(catalog.list_views(&namespace("deep.er")).await.unwrap().is_empty());
     let old = catalog.load_table(&ident("deep.er", "old")).await.unwrap();
     assert_eq!(old.metadata_location, table.metadata_location);
 
@@ -119,10 +96,7 @@ async fn a_namespace_that_cannot_be_stored_is_refused() {
     let catalog = open(directory.path()).await;
     for levels in [vec!["a.b"], vec!["a", ""]] {
         let ident = NamespaceIdent::from_strs(levels).unwrap();
-        let error = catalog
-            .create_namespace(&ident, HashMap::new())
-            .await
-            .unwrap_err();
+        let error = catalog.create_namespace(&ident, HashMap::new()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     }
     assert!(catalog.list_namespaces().await.unwrap().is_empty());
@@ -142,10 +116,7 @@ async fn a_file_of_version_0_is_upgraded() {
     )
     .unwrap();
     let path = directory.path().join("catalog.db");
-    let options = SqliteOptions {
-        path,
-        ..options(directory.path(), "c")
-    };
+    let options = SqliteOptions { path, ..options(directory.path(), "c") };
     let catalog = SqliteCatalog::open(options).await.unwrap();
     assert_eq!(catalog.list_tables(&namespace("s")).await.unwrap(), ["t"]);
 }
@@ -154,14 +125,8 @@ async fn a_file_of_version_0_is_upgraded() {
 async fn a_file_that_is_no_database_is_named() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("deep")).unwrap();
-    std::fs::write(
-        directory.path().join("deep/catalog.db"),
-        "not a database".repeat(100),
-    )
-    .unwrap();
-    let error = SqliteCatalog::open(options(directory.path(), "c"))
-        .await
-        .unwrap_err();
+    std::fs::write(directory.path().join("deep/catalog.db"), "not a database".repeat(100)).unwrap();
+    let error = SqliteCatalog::open(options(directory.path(), "c")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.message().ends_with("deep/catalog.db"), "{error}");
 }
@@ -180,24 +145,13 @@ async fn metadata_that_cannot_be_read_concerns_its_table_alone() {
         }
         let error = catalog.load_table(&ident("s", "t")).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
-        assert_eq!(
-            error.message(),
-            message.replace("FILE", &table.metadata_location)
-        );
+        assert_eq!(error.message(), message.replace("FILE", &table.metadata_location));
         catalog.load_table(&ident("s", "fine")).await.unwrap();
     };
     let corrupt = ErrorKind::Corrupt;
+    check(Some(&whole[..50]), corrupt, "metadata file FILE of table s.t is not JSON").await;
     check(
-        Some(&whole[..50]),
-        corrupt,
-        "metadata file FILE of table s.t is not JSON",
-    )
-    .await;
-    check(
-        Some(&whole.replace(
-            "\"format-version\":2",
-            "\"format-version\":3,\"next-row-id\":0",
-        )),
+        Some(&whole.replace("\"format-version\":2", "\"format-version\":3,\"next-row-id\":0")),
         ErrorKind::Unsupported,
         "table s.t has format version 3, only versions 1 and 2 are supported",
     )
@@ -219,16 +173,9 @@ async fn compressed_metadata_is_written_and_read() {
     let gzip = set_property("write.metadata.compression-codec", "gzip");
     let compressed = catalog.commit(&t, vec![], gzip).await.unwrap();
     assert!(compressed.metadata_location.ends_with(".gz.metadata.json"));
-    let bytes = compressed
-        .storage
-        .read(&compressed.metadata_location)
-        .await
-        .unwrap();
+    let bytes = compressed.storage.read(&compressed.metadata_location).await.unwrap();
     assert_eq!(bytes[..2], [0x1f, 0x8b]);
-    assert_eq!(
-        catalog.load_table(&t).await.unwrap().metadata,
-        compressed.metadata
-    );
+    assert_eq!(catalog.load_table(&t).await.unwrap().metadata, compressed.metadata);
 
     let unknown = set_property("write.metadata.compression-codec", "zstd");
     let error = catalog.commit(&t, vec![], unknown).await.unwrap_err();
@@ -248,10 +195,7 @@ async fn a_failed_commit_changes_nothing_and_leaves_no_file() {
         )
         .unwrap();
     let t = ident("s", "t");
-    catalog
-        .commit(&t, vec![], set_property("a", "1"))
-        .await
-        .unwrap_err();
+    catalog.commit(&t, vec![], set_property("a", "1")).await.unwrap_err();
     create(&catalog, &ident("s", "u")).await.unwrap_err();
 
     let loaded = catalog.load_table(&t).await.unwrap();
@@ -260,13 +204,8 @@ async fn a_failed_commit_changes_nothing_and_leaves_no_file() {
     assert_eq!(catalog.list_tables(&namespace("s")).await.unwrap(), ["t"]);
     assert!(!directory.path().join("warehouse/s/u").exists());
 
-    other
-        .execute_batch("DROP TRIGGER u; DROP TRIGGER i;")
-        .unwrap();
-    catalog
-        .commit(&t, vec![], set_property("a", "1"))
-        .await
-        .unwrap();
+    other.execute_batch("DROP TRIGGER u; DROP TRIGGER i;").unwrap();
+    catalog.commit(&t, vec![], set_property("a", "1")).await.unwrap();
 }
 
 #[tokio::test]
@@ -284,10 +223,7 @@ async fn a_commit_that_lost_is_a_conflict_and_leaves_no_file() {
              END;",
         )
         .unwrap();
-    let error = catalog
-        .commit(&ident("s", "t"), vec![], set_property("a", "1"))
-        .await
-        .unwrap_err();
+    let error = catalog.commit(&ident("s", "t"), vec![], set_property("a", "1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     assert!(error.message().contains("s.t"), "{error}");
     assert_eq!(metadata_files(&table).len(), 1);
@@ -299,10 +235,7 @@ async fn an_unknown_outcome_is_settled_by_reading_back() {
     let key = catalog.key(&ident("s", "t")).unwrap();
     let check = |metadata_location: &str, expected: Result<(), ErrorKind>| {
         let metadata_location = metadata_location.to_owned();
-        let entry = Entry {
-            kind: EntryKind::Table,
-            metadata_location,
-        };
+        let entry = Entry { kind: EntryKind::Table, metadata_location };
         let broken = Error::new(ErrorKind::Unavailable, "disk");
         let settled = changes::settle(&catalog.database, &key, &entry, broken);
         assert_eq!(settled.map_err(|error| error.kind()), expected);
@@ -314,14 +247,9 @@ async fn an_unknown_outcome_is_settled_by_reading_back() {
 #[tokio::test]
 async fn catalogs_in_one_file_see_only_their_own_rows() {
     let (directory, _catalog, table, _) = with_table().await;
-    let second = SqliteCatalog::open(options(directory.path(), "d"))
-        .await
-        .unwrap();
+    let second = SqliteCatalog::open(options(directory.path(), "d")).await.unwrap();
     assert!(second.list_namespaces().await.unwrap().is_empty());
-    second
-        .create_namespace(&namespace("s"), HashMap::new())
-        .await
-        .unwrap();
+    second.create_namespace(&namespace("s"), HashMap::new()).await.unwrap();
     let other = create(&second, &ident("s", "t")).await.unwrap();
     assert_ne!(other.metadata.location(), table.metadata.location());
 }
@@ -330,10 +258,7 @@ async fn catalogs_in_one_file_see_only_their_own_rows() {
 async fn two_tables_never_share_a_location() {
     let (_directory, catalog, table, _) = with_table().await;
     let metadata = TableMetadata::clone(&table.metadata);
-    let error = catalog
-        .create_table(&ident("s", "u"), metadata)
-        .await
-        .unwrap_err();
+    let error = catalog.create_table(&ident("s", "u"), metadata).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.message().ends_with("belongs to s.t"), "{error}");
     assert_eq!(metadata_files(&table).len(), 1);
@@ -358,11 +283,7 @@ async fn commits_of_several_processes_all_land() {
     let mut processes: Vec<_> = (0..3)
         .map(|_| {
             let mut command = Command::new(std::env::current_exe().unwrap());
-            command
-                .args(["--exact", name])
-                .env(SHARED, directory.path())
-                .spawn()
-                .unwrap()
+            command.args(["--exact", name]).env(SHARED, directory.path()).spawn().unwrap()
         })
         .collect();
     for process in &mut processes {

@@ -27,10 +27,7 @@ impl Warehouse {
         std::fs::create_dir_all(directory).map_err(unusable)?;
         let mut absolute = std::path::absolute(directory).map_err(unusable)?;
         // Links stay as they are, since they are often there to keep a name stable.
-        if absolute
-            .components()
-            .any(|component| component == Component::ParentDir)
-        {
+        if absolute.components().any(|component| component == Component::ParentDir) {
             absolute = absolute.canonicalize().map_err(unusable)?;
         }
         let path = absolute.to_str().ok_or_else(|| {
@@ -51,11 +48,7 @@ impl Warehouse {
     ) -> Result<String> {
         let levels: Vec<String> = ident.namespace.iter().map(|level| encode(level)).collect();
         let namespace = shorten(levels.join("."));
-        let plain = format!(
-            "{}/{namespace}/{}",
-            self.location,
-            shorten(encode(&ident.name))
-        );
+        let plain = format!("{}/{namespace}/{}", self.location, shorten(encode(&ident.name)));
         let mut location = plain.clone();
         while is_used(&location)? || has_content(&location)? {
             let suffix = Uuid::new_v4().simple().to_string();
@@ -113,15 +106,9 @@ mod tests {
         };
         check(&["main", "t_1-a"], "main/t_1-a");
         check(&["a", "b", "t"], "a.b/t");
-        check(
-            &["s", "../../etc/passwd"],
-            "s/%2E%2E%2F%2E%2E%2Fetc%2Fpasswd",
-        );
+        check(&["s", "../../etc/passwd"], "s/%2E%2E%2F%2E%2E%2Fetc%2Fpasswd");
         check(&["..", "."], "%2E%2E/%2E");
-        check(
-            &["Grüße", "it's \"100%\"?#"],
-            "Gr%C3%BC%C3%9Fe/it%27s%20%22100%25%22%3F%23",
-        );
+        check(&["Grüße", "it's \"100%\"?#"], "Gr%C3%BC%C3%9Fe/it%27s%20%22100%25%22%3F%23");
         check(&["s", &"x".repeat(300)], &format!("s/{}", "x".repeat(150)));
     }
 
@@ -132,23 +119,12 @@ mod tests {
         let ident = TableIdent::from_strs(["s", "t"]).unwrap();
         let plain = warehouse.new_location(&ident, |_| Ok(false)).unwrap();
 
-        let other = warehouse
-            .new_location(&ident, |location| Ok(location == plain))
-            .unwrap();
-        assert_eq!(
-            other.strip_prefix(&format!("{plain}-")).map(str::len),
-            Some(8)
-        );
+        let other = warehouse.new_location(&ident, |location| Ok(location == plain)).unwrap();
+        assert_eq!(other.strip_prefix(&format!("{plain}-")).map(str::len), Some(8));
 
         std::fs::create_dir_all(root.path().join("s/t")).unwrap();
-        assert_eq!(
-            warehouse.new_location(&ident, |_| Ok(false)).unwrap(),
-            plain
-        );
+        assert_eq!(warehouse.new_location(&ident, |_| Ok(false)).unwrap(), plain);
         std::fs::write(root.path().join("s/t/left-over"), "").unwrap();
-        assert_ne!(
-            warehouse.new_location(&ident, |_| Ok(false)).unwrap(),
-            plain
-        );
+        assert_ne!(warehouse.new_location(&ident, |_| Ok(false)).unwrap(), plain);
     }
 }
