@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
 use sqe_engine::Result;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Sleep, sleep};
 use tonic::Extensions;
 use tonic::transport::server::{Connected, TlsConnectInfo};
 use tracing::warn;
@@ -24,6 +25,9 @@ use crate::session::ClientSession;
 
 /// How long to wait after the system refused a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a closed connection may wait for the client to close its side.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// One client connection.
 #[derive(Debug)]
@@ -77,7 +81,7 @@ pub(crate) fn incoming(
     stream::unfold((listener, sessions), async |(listener, sessions)| {
         let tcp = accept(&listener).await;
         let connection = Arc::new(Connection::new(Arc::clone(&sessions)));
-        Some((Ok(ClientStream { tcp, connection }), (listener, sessions)))
+        Some((Ok(ClientStream { tcp, connection, lingering: None }), (listener, sessions)))
     })
 }
 
@@ -92,16 +96,38 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// A socket that knows its connection.
+/// A socket that knows its connection, and that closes without a loss: if a socket is closed while
+/// something the client sent is unread, such as a window update, the system resets the connection,
+/// and what was on its way to the client is gone.
 pub(crate) struct ClientStream {
     tcp: TcpStream,
     connection: Arc<Connection>,
+    /// Set when the writing side is closed: the time that reading goes on for.
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+impl ClientStream {
+    /// Reads what comes until the client closes its side.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if limit.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            let mut bytes = [0; 1024];
+            let mut buf = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
 }
 
 impl Connected for ClientStream {
@@ -136,7 +162,10 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+        }
+        self.poll_linger(cx).map(Ok)
     }
 
     fn poll_write_vectored(

@@ -11,6 +11,8 @@ use super::deadline::Deadline;
 use crate::session::{ClientSession, Running};
 
 /// A statement that runs. Whoever drops it ends it.
+///
+/// The engine's futures are boxed: they are large, and every layer around them would copy them.
 pub(crate) struct Run {
     running: Running,
     deadline: Deadline,
@@ -55,12 +57,12 @@ impl Run {
             let message = format!("a statement of {bytes} bytes is above the limit of {max_bytes}");
             return Err(Error::new(ErrorKind::InvalidStatement, message));
         }
-        self.bounded(self.session().engine().prepare(sql)).await?
+        self.bounded(Box::pin(self.session().engine().prepare(sql))).await?
     }
 
     /// Runs a statement that answers no rows; gives the number of rows it wrote, -1 if unknown.
     pub(crate) async fn update(&self, prepared: &Prepared) -> Result<i64> {
-        match self.bounded(prepared.execute()).await?? {
+        match self.bounded(Box::pin(prepared.execute())).await?? {
             Output::Done { affected: None } => Ok(-1),
             Output::Done { affected: Some(rows) } => Ok(i64::try_from(rows).unwrap_or(i64::MAX)),
             Output::Rows(_) => Err(defect("an update answered rows")),
@@ -69,7 +71,7 @@ impl Run {
 
     /// Starts a statement that answers rows.
     pub(crate) async fn query(&self, prepared: &Prepared) -> Result<SendableRecordBatchStream> {
-        match self.bounded(prepared.execute()).await?? {
+        match self.bounded(Box::pin(prepared.execute())).await?? {
             Output::Rows(rows) => Ok(rows),
             Output::Done { .. } => Err(defect("a query answered no rows")),
         }
