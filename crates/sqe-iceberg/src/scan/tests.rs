@@ -25,6 +25,8 @@ use crate::cache::ManifestCache;
 use crate::plan::tests::{TestTable, data_file, field};
 use crate::provider::IcebergTable;
 
+mod round_trip;
+
 fn with_id(id: i32, name: &str, data_type: DataType) -> Field {
     let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]);
     Field::new(name, data_type, true).with_metadata(id)
