@@ -1,51 +1,13 @@
 //! Start, health, stop, and the exit codes of what cannot start.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-fn server() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sqe-server"));
-    command.env_clear();
-    command
-}
+use crate::running::{Running, server};
 
 fn output(command: &mut Command) -> Output {
     command.output().unwrap()
-}
-
-/// A started server and the rest of its stderr, which must stay open while it runs.
-struct Running {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, stderr }
-    }
-
-    /// Waits for the line `PREFIX ADDRESS` and returns the address.
-    fn wait_for(&mut self, prefix: &str) -> String {
-        let mut line = String::new();
-        while self.stderr.read_line(&mut line).unwrap() > 0 {
-            if let Some(address) = line.strip_prefix(prefix) {
-                return address.trim().to_owned();
-            }
-            line.clear();
-        }
-        panic!("the server ended without {prefix:?}");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails where the server has ended already, which is what most tests want.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn get(address: &str, path: &str) -> String {

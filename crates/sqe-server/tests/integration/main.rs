@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod flight_db;
 mod lifecycle;
+mod running;
+mod sql;
