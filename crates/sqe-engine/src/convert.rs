@@ -12,7 +12,16 @@ use crate::{Error, ErrorKind, Location};
 
 impl From<sqe_iceberg::Error> for Error {
     fn from(error: sqe_iceberg::Error) -> Self {
-        Self::new(iceberg_kind(error.kind()), error.to_string())
+        from_iceberg(&error)
+    }
+}
+
+/// An error of the rows that a statement writes is the error of its query.
+fn from_iceberg(error: &sqe_iceberg::Error) -> Error {
+    use std::error::Error as _;
+    match error.source().and_then(|source| source.downcast_ref::<DataFusionError>()) {
+        Some(query) => from_ref(query),
+        None => Error::new(iceberg_kind(error.kind()), error.to_string()),
     }
 }
 
@@ -78,7 +87,7 @@ fn from_external(error: &(dyn std::error::Error + 'static)) -> Error {
         return error.clone();
     }
     if let Some(error) = error.downcast_ref::<sqe_iceberg::Error>() {
-        return Error::new(iceberg_kind(error.kind()), error.to_string());
+        return from_iceberg(error);
     }
     if let Some(error) = error.downcast_ref::<DataFusionError>() {
         return from_ref(error);
@@ -169,8 +178,14 @@ fn plan_error(message: &str) -> Error {
         Some((message, near)) => (message, Some(format!("did you mean {near}"))),
         None => (message, None),
     };
-    let message = lowercase_start(message.trim_end_matches('.'));
-    let mut error = Error::new(ErrorKind::InvalidStatement, message);
+    let message = message.trim_end_matches('.');
+    let mut error = match message.strip_prefix("Invalid function '") {
+        Some(name) => {
+            let message = format!("function {:?} not found", name.trim_end_matches('\''));
+            Error::new(ErrorKind::NotFound, message)
+        }
+        None => Error::new(ErrorKind::InvalidStatement, lowercase_start(message)),
+    };
     error.hint = hint;
     error
 }
@@ -180,7 +195,7 @@ fn from_schema_error(error: &SchemaError) -> Error {
         return Error::new(ErrorKind::InvalidStatement, lowercase_start(&error.to_string()));
     };
     let message = format!("column {:?} not found", field.name);
-    let found = Error::new(ErrorKind::InvalidStatement, message);
+    let found = Error::new(ErrorKind::NotFound, message);
     let names = || valid_fields.iter().map(|column| column.name.as_str());
     match nearest(&field.name, names()) {
         Some(near) if near.eq_ignore_ascii_case(&field.name) => found.with_hint(format!(

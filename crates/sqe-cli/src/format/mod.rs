@@ -79,6 +79,13 @@ impl<'a> Cells<'a> {
         Ok(Self(formatters.collect::<Result<_, _>>()?))
     }
 
+    /// The lines of a value, such as a plan or the text of a view; at least one.
+    fn lines(&self, column: usize, row: usize) -> Result<Vec<String>, ArrowError> {
+        let text = self.0[column].value(row).try_to_string()?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(text.split('\n').map(|line| escape(line).into_owned()).collect())
+    }
+
     fn get(&self, column: usize, row: usize) -> Result<String, ArrowError> {
         let text = self.0[column].value(row).try_to_string()?;
         Ok(match escape(&text) {

@@ -1,5 +1,6 @@
 //! Aligned columns: header, rule, rows, `(N rows)`. The widths are those of the first rows; a wider
-//! value later moves the rest of its line instead of being cut.
+//! value later moves the rest of its line instead of being cut. A value of several lines takes
+//! several lines.
 
 use std::io::Write;
 
@@ -39,7 +40,8 @@ impl<'a> TableWriter<'a> {
             let cells = Cells::new(batch)?;
             for row in 0..batch.num_rows().min(SAMPLE_ROWS - sampled) {
                 for (column, width) in self.widths.iter_mut().enumerate() {
-                    *width = cells.get(column, row)?.width().max(*width);
+                    let lines = cells.lines(column, row)?;
+                    *width = lines.iter().map(|line| line.width()).fold(*width, usize::max);
                 }
             }
             sampled = SAMPLE_ROWS.min(sampled + batch.num_rows());
@@ -47,7 +49,7 @@ impl<'a> TableWriter<'a> {
         self.widths.iter_mut().for_each(|width| *width = MAX_WIDTH.min(*width));
         if !self.widths.is_empty() {
             let header = std::mem::take(&mut self.header);
-            self.line(header.into_iter().map(Ok))?;
+            self.line(header.iter().map(String::as_str))?;
             writeln!(self.out, "{}", rule(&self.widths))?;
         }
         for batch in std::mem::take(&mut self.sample) {
@@ -62,25 +64,26 @@ impl<'a> TableWriter<'a> {
         }
         let cells = Cells::new(batch)?;
         for row in 0..batch.num_rows() {
-            self.line((0..batch.num_columns()).map(|column| cells.get(column, row)))?;
+            let row = (0..batch.num_columns()).map(|column| cells.lines(column, row));
+            let row = row.collect::<Result<Vec<_>, _>>()?;
+            let height = row.iter().map(Vec::len).max().unwrap_or_default();
+            for line in 0..height {
+                self.line(row.iter().map(|cell| cell.get(line).map_or("", String::as_str)))?;
+            }
         }
         Ok(())
     }
 
-    fn line(
-        &mut self,
-        cells: impl Iterator<Item = Result<String, ArrowError>>,
-    ) -> Result<(), ArrowError> {
+    fn line<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), ArrowError> {
         let mut line = String::new();
         let mut padding = 0;
         for (column, (cell, width)) in cells.zip(&self.widths).enumerate() {
-            let cell = cell?;
             if column > 0 {
                 line.extend(std::iter::repeat_n(' ', padding));
                 line.push_str(" | ");
             }
             padding = width.saturating_sub(cell.width());
-            line.push_str(&cell);
+            line.push_str(cell);
         }
         writeln!(self.out, "{}", line.trim_end_matches(' '))?;
         Ok(())

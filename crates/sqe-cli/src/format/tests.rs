@@ -123,3 +123,14 @@ fn widths_come_from_the_first_rows_and_nothing_is_cut() {
     assert_eq!(lines[1202..1204], ["wider | y", "x | y"]);
     assert_eq!(lines[1803], "(1801 rows)");
 }
+
+#[test]
+fn a_value_of_several_lines_takes_several_lines() {
+    let kinds = strings(&[Some("logical"), Some("physical")]);
+    let plans = strings(&[Some("a\n  b\n"), Some("c")]);
+    check(
+        Format::Table,
+        batch(vec![("kind", kinds), ("plan", plans)]),
+        "kind     | plan\n---------+------\nlogical  | a\n         |   b\nphysical | c\n(2 rows)\n",
+    );
+}

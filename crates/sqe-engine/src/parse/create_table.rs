@@ -110,19 +110,17 @@ fn partition_field(cursor: &mut Cursor<'_>) -> Result<PartitionField> {
     }
     let transform = first.to_string().to_ascii_lowercase();
     // Spark writes bucket(16, column), Trino bucket(column, 16); both are read.
-    let (parameter, column) = match cursor.unsigned() {
-        Ok(parameter) => {
-            cursor.expect_token(&Token::Comma)?;
-            (Some(parameter), cursor.object_name()?)
-        }
-        Err(_) => {
-            let column = cursor.object_name()?;
-            let parameter = match cursor.token(&Token::Comma) {
-                true => Some(cursor.unsigned()?),
-                false => None,
-            };
-            (parameter, column)
-        }
+    let (parameter, column) = if matches!(cursor.peek(0), Token::Number(..)) {
+        let parameter = cursor.unsigned()?;
+        cursor.expect_token(&Token::Comma)?;
+        (Some(parameter), cursor.object_name()?)
+    } else {
+        let column = cursor.object_name()?;
+        let parameter = match cursor.token(&Token::Comma) {
+            true => Some(cursor.unsigned()?),
+            false => None,
+        };
+        (parameter, column)
     };
     cursor.expect_token(&Token::RParen)?;
     Ok(PartitionField { transform, column, parameter, place })

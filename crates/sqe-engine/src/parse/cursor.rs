@@ -15,7 +15,7 @@ static DIALECT: GenericDialect = GenericDialect {};
 pub(crate) struct Cursor<'a> {
     sql: &'a str,
     parser: Parser<'static>,
-    /// The second `>` of a `>>` is still to be taken.
+    /// The second `>` of a `>>` is still to be taken, before anything else.
     pub(super) half_taken_shift: bool,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
 
     /// Takes `words` if all of them come next, in any case and unquoted.
     pub(crate) fn words(&mut self, words: &[&str]) -> bool {
-        let ahead = (0..words.len()).all(|n| {
+        let ahead = !self.half_taken_shift && (0..words.len()).all(|n| {
             matches!(&self.parser.peek_nth_token(n).token, Token::Word(word)
                 if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(words[n]))
         });
@@ -62,12 +62,25 @@ impl<'a> Cursor<'a> {
 
     /// Takes `token` if it comes next.
     pub(crate) fn token(&mut self, token: &Token) -> bool {
+        if self.half_taken_shift {
+            self.half_taken_shift = *token != Token::Gt;
+            return !self.half_taken_shift;
+        }
         self.parser.consume_token(token)
     }
 
     /// Takes `token` or fails at the place of what is there instead.
     pub(crate) fn expect_token(&mut self, token: &Token) -> Result<()> {
-        self.parser.expect_token(token).map(|_| ()).map_err(syntax_error)
+        if self.half_taken_shift {
+            return match self.token(token) {
+                true => Ok(()),
+                false => Err(self.expected(&token.to_string())),
+            };
+        }
+        match self.half_taken_shift {
+            true => Err(self.expected(&token.to_string())),
+            false => self.parser.expect_token(token).map(|_| ()).map_err(syntax_error),
+        }
     }
 
     /// `(item, item)`, at least one.
@@ -97,7 +110,9 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn query(&mut self) -> Result<Query> {
-        self.parser.parse_query().map(|query| *query).map_err(syntax_error)
+        let mut query = *self.parser.parse_query().map_err(syntax_error)?;
+        super::alike::tell_apart(&mut query);
+        Ok(query)
     }
 
     pub(crate) fn string(&mut self) -> Result<String> {
@@ -205,6 +220,14 @@ fn invalid(message: impl Into<String>, place: Location) -> Error {
 
 fn location_of(token: &TokenWithSpan) -> Location {
     Location { line: token.span.start.line, column: token.span.start.column }
+}
+
+/// The place behind the last character of a text.
+pub(super) fn end_of(sql: &str) -> Location {
+    let sql = sql.trim_end();
+    let last = sql.rsplit('\n').next().unwrap_or_default();
+    let line = 1 + sql.matches('\n').count() as u64;
+    Location { line, column: 1 + last.chars().count() as u64 }
 }
 
 /// The byte offset of a place; the end of the text for a place behind it.

@@ -109,15 +109,9 @@ impl Cursor<'_> {
 
     /// Takes a closing bracket. The tokenizer joins two `>` to one token, which closes two types.
     fn close(&mut self, bracket: &Token) -> Result<()> {
-        if *bracket == Token::Gt {
-            if self.half_taken_shift {
-                self.half_taken_shift = false;
-                return Ok(());
-            }
-            if self.token(&Token::ShiftRight) {
-                self.half_taken_shift = true;
-                return Ok(());
-            }
+        if *bracket == Token::Gt && self.token(&Token::ShiftRight) {
+            self.half_taken_shift = true;
+            return Ok(());
         }
         self.expect_token(bracket)
     }
@@ -157,10 +151,16 @@ mod tests {
 
     #[test]
     fn nested_types_in_all_spellings() {
-        check("a ARRAY<INT>, b ARRAY(INT), c INT[], d LIST<INT>", &vec!["list<INT>"; 4].join(", "));
+        check("a ARRAY<INT>, b ARRAY(INT), c INT[], d LIST<INT>", &["list<INT>"; 4].join(", "));
         check("m MAP<VARCHAR, ARRAY<INT>>", "map<VARCHAR, list<INT>>");
         check("s STRUCT<a: INT, b: STRUCT<c INT>>", "struct<a: INT, b: struct<c: INT>>");
+        check("s STRUCT<a: STRUCT<b INT>> NOT NULL, t INT", "struct<a: struct<b: INT>>, INT");
+        check("m MAP<INT, MAP<INT, STRUCT<b INT>>>", "map<INT, map<INT, struct<b: INT>>>");
         check("r ROW(a INT NOT NULL, b DOUBLE)[]", "list<struct<a: INT NOT NULL, b: DOUBLE>>");
+        check("s STRUCT<a ARRAY<INT>>, t INT", "struct<a: list<INT>>, INT");
+        check("s STRUCT<a ARRAY<INT>> NOT NULL", "struct<a: list<INT>>");
+        check("s STRUCT<a ARRAY<INT>>[]", "list<struct<a: list<INT>>>");
+        check("l ARRAY<ARRAY<ARRAY<INT>>>, t INT", "list<list<list<INT>>>, INT");
         check("d DECIMAL(10, 2), t TIMESTAMP WITH TIME ZONE", "DECIMAL(10,2), TIMESTAMP WITH TIME ZONE");
     }
 }

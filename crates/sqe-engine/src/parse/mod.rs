@@ -3,6 +3,7 @@
 //! DataFusion's parser reads what it knows. What it does not know is read here over the same tokens
 //! by the same `sqlparser`: tables with Iceberg's types and partitioning, and the SHOW family.
 
+mod alike;
 mod create_table;
 mod cursor;
 mod data_type;
@@ -13,7 +14,7 @@ mod view;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{DFParserBuilder, Statement as DfStatement};
+use datafusion::sql::parser::{CopyToSource, DFParserBuilder, Statement as DfStatement};
 use sqlparser::ast::{ObjectName, Statement as SqlStatement};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::ParserError;
@@ -56,6 +57,14 @@ pub(crate) enum Statement {
 /// Errors: `InvalidStatement` with the place for syntax errors and for a second statement,
 /// `Unsupported` for statements that are not built.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
+    parse_tokens(sql).map_err(|error| match error.location {
+        // `sqlparser` gives the end of the text no place.
+        None if error.message.ends_with("found: EOF") => error.at(cursor::end_of(sql)),
+        _ => error,
+    })
+}
+
+fn parse_tokens(sql: &str) -> Result<Statement> {
     let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| syntax_error(ParserError::from(error)))?;
@@ -72,8 +81,9 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         .with_recursion_limit(RECURSION_LIMIT)
         .build()
         .map_err(Error::from)?;
-    let statement = parser.parse_statement().map_err(Error::from)?;
+    let mut statement = parser.parse_statement().map_err(Error::from)?;
     cursor::expect_end(&parser.parser)?;
+    tell_columns_apart(&mut statement);
     classify(statement)
 }
 
@@ -82,6 +92,19 @@ pub(crate) fn parse_query(sql: &str) -> Result<DfStatement> {
     match parse(sql)? {
         Statement::Query(statement) => Ok(statement),
         _ => Err(Error::new(ErrorKind::InvalidStatement, "a view must be a query")),
+    }
+}
+
+fn tell_columns_apart(statement: &mut DfStatement) {
+    match statement {
+        DfStatement::Statement(inner) => alike::tell_apart(inner.as_mut()),
+        DfStatement::Explain(explain) => tell_columns_apart(&mut explain.statement),
+        DfStatement::CopyTo(copy) => {
+            if let CopyToSource::Query(query) = &mut copy.source {
+                alike::tell_apart(query.as_mut());
+            }
+        }
+        DfStatement::CreateExternalTable(_) | DfStatement::Reset(_) => {}
     }
 }
 
@@ -109,6 +132,9 @@ fn own_statement(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
         return drop::parse(cursor).map(|drop| Some(Statement::Drop(drop)));
     }
     if cursor.words(&["CREATE"]) {
+        if cursor.next_is("EXTERNAL") {
+            return Ok(None);
+        }
         let replace = cursor.words(&["OR", "REPLACE"]);
         if cursor.words(&["TABLE"]) {
             if replace {
@@ -193,7 +219,6 @@ pub(crate) fn visit_relations(
         statement: &DfStatement,
         visitor: &mut V,
     ) -> ControlFlow<Error> {
-        use datafusion::sql::parser::CopyToSource;
         use sqlparser::ast::Visit;
         match statement {
             DfStatement::Statement(inner) => inner.visit(visitor),
@@ -252,8 +277,8 @@ mod tests {
     fn errors_name_the_place() {
         check("SELEC 1", "syntax error: Expected: an SQL statement, found: SELEC at line 1, column 1");
         check(
-            "SELECT\n  FROM WHERE",
-            "syntax error: Expected: identifier, found: EOF at line 2, column 13",
+            "SELECT\n  1 + ",
+            "syntax error: Expected: an expression, found: EOF at line 2, column 6",
         );
         check("SELECT 'a", "syntax error: Unterminated string literal at line 1, column 8");
         check(" -- nothing\n;", "the statement is empty");

@@ -97,7 +97,7 @@ fn partition_by(field: &PartitionField) -> Result<PartitionBy> {
     let transform = match name {
         "bucket" => Transform::Bucket(parameter("a number of buckets")?),
         "truncate" => Transform::Truncate(parameter("a width")?),
-        _ if field.parameter.is_some() => {
+        known if field.parameter.is_some() && is_known(known) => {
             let message = format!("{name} takes no number");
             return Err(Error::new(ErrorKind::InvalidStatement, message).at(place));
         }
@@ -117,6 +117,12 @@ fn partition_by(field: &PartitionField) -> Result<PartitionBy> {
         }
     };
     Ok(PartitionBy { column, transform })
+}
+
+/// Spark says `months`, Trino `month`.
+fn is_known(transform: &str) -> bool {
+    let singular = transform.strip_suffix('s').unwrap_or(transform);
+    TRANSFORMS.contains(&transform) || ["year", "month", "day", "hour"].contains(&singular)
 }
 
 impl CreateTable {

@@ -4,6 +4,7 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::execution::SessionState;
 
 use super::rows::{Row, listing, text_schema};
+use super::types::column_type;
 use crate::parse;
 use crate::plan::{Planner, resolve_name};
 use crate::{Output, Result, Session};
@@ -49,7 +50,7 @@ pub(super) fn column_rows(columns: &[FieldRef]) -> Vec<Row> {
         let nullable = if column.is_nullable() { "YES" } else { "NO" };
         vec![
             Some(column.name().clone()),
-            Some(column.data_type().to_string()),
+            Some(column_type(column)),
             Some(nullable.to_owned()),
         ]
     };

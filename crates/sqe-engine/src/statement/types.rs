@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use sqe_iceberg::spec::{
     ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, Schema, StructType, Type,
 };
@@ -173,6 +174,17 @@ fn unknown(column: &str, data_type: impl std::fmt::Display) -> Error {
     )
 }
 
+/// The type of a column as `CREATE TABLE` reads it; one that no table can have as Arrow names it.
+pub(super) fn column_type(column: &Field) -> String {
+    let alone = arrow::datatypes::Schema::new(vec![column.clone()]);
+    match sqe_iceberg::schema::from_arrow(&alone) {
+        Ok(schema) => schema.as_struct().fields().first().map_or(String::new(), |field| {
+            to_sql(&field.field_type)
+        }),
+        Err(_) => column.data_type().to_string(),
+    }
+}
+
 /// An Iceberg type as `CREATE TABLE` reads it.
 pub(super) fn to_sql(data_type: &Type) -> String {
     match data_type {
@@ -226,7 +238,14 @@ pub(super) fn quote_ident(name: &str) -> String {
     }
 }
 
+/// Whether a word means something else than a name in some place of a statement.
 fn is_reserved(name: &str) -> bool {
-    use sqlparser::keywords::ALL_KEYWORDS;
-    ALL_KEYWORDS.binary_search(&name.to_ascii_uppercase().as_str()).is_ok()
+    use sqlparser::keywords as k;
+    let Ok(index) = k::ALL_KEYWORDS.binary_search(&name.to_ascii_uppercase().as_str()) else {
+        return false;
+    };
+    let word = k::ALL_KEYWORDS_INDEX[index];
+    [k::RESERVED_FOR_IDENTIFIER, k::RESERVED_FOR_COLUMN_ALIAS, k::RESERVED_FOR_TABLE_ALIAS]
+        .iter()
+        .any(|reserved| reserved.contains(&word))
 }

@@ -41,13 +41,28 @@ impl FlightDb {
     /// Logs in as `user`.
     pub(crate) async fn connect(address: &str, user: &str) -> Self {
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.connect().await.unwrap();
+        Self::log_in(endpoint.connect().await.unwrap(), user).await
+    }
+
+    /// Logs in as `user` over a channel that is there.
+    pub(crate) async fn log_in(channel: Channel, user: &str) -> Self {
         let mut client = FlightSqlServiceClient::new(channel);
         client.handshake(user, "").await.unwrap();
         Self { client }
     }
 
-    async fn execute(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DbError> {
+    /// The rows of a query as text.
+    pub(crate) async fn rows(&mut self, sql: &str) -> Vec<Vec<String>> {
+        match self.execute(sql).await.unwrap() {
+            DBOutput::Rows { rows, .. } => rows,
+            _ => panic!("{sql} answers no rows"),
+        }
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &str,
+    ) -> Result<DBOutput<DefaultColumnType>, DbError> {
         let info = self.client.execute(sql.to_owned(), None).await?;
         if info.endpoint.is_empty() {
             let rows = u64::try_from(info.total_records).unwrap_or(0);

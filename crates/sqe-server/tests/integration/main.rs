@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod catalogs;
 mod flight_db;
 mod lifecycle;
 mod running;
 mod sql;
+mod tls;
