@@ -136,7 +136,8 @@ fn text_column(column: &ArrayRef) -> Result<Vec<String>, DbError> {
             DataType::Float32 => column.as_primitive::<Float32Type>().value(row).to_string(),
             _ => match formatter.value(row).to_string() {
                 empty if empty.is_empty() => "(empty)".to_owned(),
-                text => text,
+                // A row of a file is one line.
+                text => text.replace('\n', "\\n"),
             },
         }
     };
