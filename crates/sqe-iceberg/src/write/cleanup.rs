@@ -6,9 +6,9 @@
 //! when they are half done (a write that goes on in a blocking thread, a commit) run as tasks too,
 //! so that they end before the deletion begins.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::durable;
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
 
@@ -41,10 +42,21 @@ struct Recorded {
     storage: Storage,
     /// The directory above all files; it and those below it are removed when they are left empty.
     root: String,
-    locations: Mutex<HashSet<String>>,
+    /// The innermost directory around `root` that was there before the files.
+    outer: Option<PathBuf>,
+    locations: Mutex<HashMap<String, State>>,
     kept: AtomicBool,
     deleted: CancellationToken,
     runtime: Handle,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Begun,
+    /// A crash of the machine spares its bytes, but perhaps not its name.
+    Written,
+    Durable,
 }
 
 impl Files {
@@ -53,6 +65,7 @@ impl Files {
         Self(Arc::new(Recorded {
             storage,
             root: root.to_owned(),
+            outer: durable::existing_directory(root),
             locations: Mutex::default(),
             kept: AtomicBool::new(false),
             deleted: CancellationToken::new(),
@@ -66,7 +79,28 @@ impl Files {
 
     /// Remembers a file that is about to be begun.
     pub(super) fn record(&self, location: &str) {
-        self.0.locations().insert(location.to_owned());
+        self.0.locations().insert(location.to_owned(), State::Begun);
+    }
+
+    /// Makes the bytes of a finished file durable.
+    pub(super) async fn sync(&self, location: &str) -> Result<()> {
+        durable::sync_bytes(self.storage(), vec![location.to_owned()]).await?;
+        self.0.locations().insert(location.to_owned(), State::Written);
+        Ok(())
+    }
+
+    /// Makes all files durable, their names included. None of them may be in the making.
+    pub(super) async fn sync_all(&self) -> Result<()> {
+        let with = |wanted: &[State]| {
+            let locations = self.0.locations();
+            let found = locations.iter().filter(|(_, state)| wanted.contains(state));
+            found.map(|(location, _)| location.clone()).collect::<Vec<_>>()
+        };
+        let (unwritten, unnamed) = (with(&[State::Begun]), with(&[State::Begun, State::Written]));
+        durable::sync_bytes(self.storage(), unwritten).await?;
+        durable::sync_names(self.storage(), unnamed, self.0.outer.clone()).await?;
+        self.0.locations().values_mut().for_each(|state| *state = State::Durable);
+        Ok(())
     }
 
     /// Deletes a single file now.
@@ -117,8 +151,8 @@ impl Files {
 }
 
 impl Recorded {
-    fn locations(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        // A set of strings has no state in between that a panic could leave behind.
+    fn locations(&self) -> std::sync::MutexGuard<'_, HashMap<String, State>> {
+        // A map of strings has no state in between that a panic could leave behind.
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,8 +175,8 @@ impl Drop for Recorded {
     }
 }
 
-async fn delete_all(storage: &Storage, root: &str, locations: &HashSet<String>) {
-    for location in locations {
+async fn delete_all(storage: &Storage, root: &str, locations: &HashMap<String, State>) {
+    for location in locations.keys() {
         if let Err(error) = storage.delete(location).await {
             tracing::warn!(%location, %error, "file of a failed statement is left behind");
         }
@@ -151,7 +185,7 @@ async fn delete_all(storage: &Storage, root: &str, locations: &HashSet<String>) 
         return;
     }
     let Ok(root) = storage.path(root) else { return };
-    let paths = locations.iter().filter_map(|location| storage.path(location).ok());
+    let paths = locations.keys().filter_map(|location| storage.path(location).ok());
     let paths: Vec<_> = paths.collect();
     let remove = move || {
         for path in &paths {

@@ -141,6 +141,7 @@ impl Append {
         self.of_last_list.push(location.clone());
         let file_io = files.storage().file_io();
         write_manifest_list(file_io, &location, metadata, self.snapshot, manifests).await?;
+        files.sync_all().await?;
 
         // Clocks differ, and a table's history must not run backwards.
         let now = chrono::Utc::now().timestamp_millis().max(metadata.last_updated_ms());

@@ -65,6 +65,8 @@ impl OpenFile {
         let files = target.files.clone();
         let step = async move {
             let parquet = writer.finish().await.map_err(|error| write_error(&location, error))?;
+            // Now, while others are still being written, and not all at once at the end.
+            target.files.sync(&location).await?;
             let mut file = DataFileBuilder::default();
             file.content(DataContentType::Data)
                 .file_path(location)

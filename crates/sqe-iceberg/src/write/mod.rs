@@ -25,6 +25,7 @@ mod cleanup;
 mod columns;
 mod commit;
 mod conform;
+mod durable;
 mod file;
 mod location;
 mod manifest;
