@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use iceberg::TableIdent;
 use iceberg::spec::{
-    FormatVersion, Schema, SortOrder, TableMetadata, TableMetadataBuilder, Transform,
-    UnboundPartitionField, UnboundPartitionSpec,
+    FormatVersion, PrimitiveType, Schema, SortOrder, TableMetadata, TableMetadataBuilder,
+    Transform, Type, UnboundPartitionField, UnboundPartitionSpec,
 };
 
 use crate::catalog::Catalog;
@@ -36,6 +36,12 @@ pub struct PartitionBy {
 }
 
 impl NewTable {
+    /// Whether a table can be made like that.
+    /// Errors: `InvalidArgument` for a partition field that does not fit its column, `Unsupported`.
+    pub fn check(&self) -> Result<()> {
+        self.metadata("/".to_owned()).map(|_| ())
+    }
+
     /// Creates the table without rows. Errors: `AlreadyExists`, `NotFound` for the namespace,
     /// `InvalidArgument` for a partition field that does not fit its column.
     pub async fn create(&self, catalog: &dyn Catalog) -> Result<Table> {
@@ -82,6 +88,13 @@ fn partition_spec(schema: &Schema, partitioning: &[PartitionBy]) -> Result<Unbou
             let field_type = &source.field_type;
             Error::invalid(format!("{transform} cannot partition {column:?} of type {field_type}"))
         })?;
+        // The library writes such values as text into manifests, and then cannot.
+        let uuid = matches!(*source.field_type, Type::Primitive(PrimitiveType::Uuid));
+        if uuid && *transform == Transform::Identity {
+            return Err(Error::unsupported(format!(
+                "partition field {column:?} of type uuid is not supported"
+            )));
+        }
         fields.push(UnboundPartitionField {
             source_id: source.id,
             field_id: None,
@@ -116,6 +129,7 @@ fn partition_name(schema: &Schema, column: &str, transform: Transform) -> String
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::{DataType, Field};
+    use iceberg::spec::NestedField;
 
     use super::*;
 
@@ -154,5 +168,17 @@ mod tests {
         };
         check("id", Transform::Year, r#"year cannot partition "id" of type long"#);
         check("nope", Transform::Year, r#"partition column "nope" does not exist"#);
+    }
+
+    #[test]
+    fn a_uuid_is_no_partition_but_may_be_hashed_into_one() {
+        let check = |transform| {
+            let uuid = NestedField::optional(1, "u", Type::Primitive(PrimitiveType::Uuid)).into();
+            let schema = Schema::builder().with_fields([uuid]).build().unwrap();
+            NewTable { schema, ..new_table("u", transform) }.check()
+        };
+        let error = check(Transform::Identity).unwrap_err();
+        assert_eq!(error.to_string(), r#"partition field "u" of type uuid is not supported"#);
+        check(Transform::Bucket(4)).unwrap();
     }
 }

@@ -22,7 +22,10 @@ use crate::{Result, Table, schema};
 pub struct IcebergTable {
     table: Table,
     manifests: ManifestCache,
+    /// With the ids of the columns.
     schema: SchemaRef,
+    /// With the ids of nested fields too.
+    ids: SchemaRef,
 }
 
 impl IcebergTable {
@@ -32,8 +35,9 @@ impl IcebergTable {
     /// What only the manifests tell, such as delete files, is refused when a scan is planned.
     pub fn try_new(table: Table, manifests: ManifestCache) -> Result<Self> {
         plan::check_supported(&table)?;
-        let schema = schema::to_arrow(table.metadata.current_schema())?;
-        Ok(Self { table, manifests, schema })
+        let ids = schema::to_arrow(table.metadata.current_schema())?;
+        let schema = schema::without_nested_ids(&ids);
+        Ok(Self { table, manifests, schema, ids })
     }
 
     /// The table that is read.
@@ -66,7 +70,8 @@ impl TableProvider for IcebergTable {
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
         }
-        Scan { table, schema: &self.schema, files: &files, projection, limit }.plan(session)
+        let (schema, ids) = (&self.schema, &self.ids);
+        Scan { table, schema, ids, files: &files, projection, limit }.plan(session)
     }
 
     /// A filter leaves out files and row groups; which rows it lets through is decided above the

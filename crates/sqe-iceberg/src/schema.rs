@@ -25,6 +25,34 @@ pub fn to_arrow(schema: &Schema) -> Result<SchemaRef> {
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
 }
 
+/// The same schema with ids of the columns only, not of what is nested in them. There they would be
+/// part of the type, and expressions that compare types would find no two alike.
+pub fn without_nested_ids(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let data_type = type_without_ids(field.data_type());
+        Arc::new(Field::clone(field).with_data_type(data_type))
+    });
+    Arc::new(arrow::datatypes::Schema::new(fields.collect::<Fields>()))
+}
+
+/// The same type without ids.
+pub(crate) fn type_without_ids(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(field_without_ids).collect())
+        }
+        DataType::List(element) => DataType::List(field_without_ids(element)),
+        DataType::Map(entries, sorted) => DataType::Map(field_without_ids(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+/// The same field without ids.
+pub(crate) fn field_without_ids(field: &FieldRef) -> FieldRef {
+    let data_type = type_without_ids(field.data_type());
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+}
+
 /// The id of an Arrow field, where it has one.
 pub fn field_id(field: &Field) -> Option<i32> {
     field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()

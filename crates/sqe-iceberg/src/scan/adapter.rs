@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use super::ScanFile;
 use super::align::{AlignExpr, Conversion, conversion};
 use crate::Error;
-use crate::schema::field_id;
+use crate::schema::{field_id, type_without_ids};
 
 /// Makes the adapter of one file.
 #[derive(Debug)]
@@ -81,8 +81,17 @@ impl PhysicalExprAdapter for FieldIdAdapter {
 }
 
 impl FieldIdAdapter {
+    /// A column with the ids of all its fields.
+    fn of_table(&self, column: &Column) -> Result<&Field> {
+        match self.file.table.field_with_name(column.name()) {
+            Ok(field) => Ok(field),
+            // Only what the reader itself adds, such as row numbers.
+            Err(_) => Ok(self.logical.field_with_name(column.name())?),
+        }
+    }
+
     fn column(&self, column: &Column) -> Result<Arc<dyn PhysicalExpr>> {
-        let logical = self.logical.field_with_name(column.name())?;
+        let logical = self.of_table(column)?;
         let index = match field_id(logical) {
             Some(id) => match self.by_id.get(&id) {
                 Some(index) => *index,
@@ -109,7 +118,7 @@ impl FieldIdAdapter {
             let message = format!("required column {name:?} is not in data file {location}");
             return Err(Error::corrupt(message).into());
         }
-        Ok(lit(ScalarValue::try_new_null(data_type)?))
+        Ok(lit(ScalarValue::try_new_null(&type_without_ids(data_type))?))
     }
 
     fn convert(
@@ -138,7 +147,7 @@ impl FieldIdAdapter {
     /// Hides a column that may hold a NaN from pruning by the statistics of row groups and pages:
     /// they leave a NaN out, and in comparisons it is larger than every number.
     fn guard(&self, column: &Column, expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
-        let Ok(logical) = self.logical.field_with_name(column.name()) else {
+        let Ok(logical) = self.of_table(column) else {
             return expr;
         };
         let may_be_nan = field_id(logical).is_some_and(|id| self.file.may_be_nan.contains(&id));
@@ -154,14 +163,11 @@ impl FieldIdAdapter {
         let Some((column, names)) = path(expr) else {
             return Ok(None);
         };
-        let top = self.logical.field_with_name(column.name())?;
+        let top = self.of_table(column)?;
         let Some(index) = field_id(top).and_then(|id| self.by_id.get(&id)) else {
             return Ok(None);
         };
         let physical_top = self.physical.field(*index);
-        if physical_top.data_type() == top.data_type() {
-            return Ok(None);
-        }
         let Some(logical) = names.iter().try_fold(top, |field, name| child(field, name)) else {
             return Ok(None);
         };

@@ -17,7 +17,7 @@ use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::Error;
-use crate::schema::field_id;
+use crate::schema::{field_id, field_without_ids, type_without_ids};
 
 /// How a type of a file becomes a type of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub(super) enum Conversion {
 }
 
 /// Promotions of the specification, and the several Arrow types that one Parquet type may be read
-/// as.
+/// as. Both types have the ids of their fields.
 pub(super) fn conversion(file: &DataType, table: &DataType) -> Conversion {
     use DataType as T;
-    if file == table {
+    if file == table && !table.is_nested() {
         return Conversion::None;
     }
     let possible = |possible| {
@@ -103,12 +103,12 @@ fn find(fields: &Fields, wanted: &Field) -> Option<usize> {
     fields.iter().position(|field| field_id(field) == Some(id))
 }
 
-/// `array` of a file as an array of the type of `table`. Costs nothing per row where no value
-/// changes. Errors: values that do not fit, nulls in required fields.
+/// `array` of a file as an array of the type of `table`, but without ids. Costs nothing per row
+/// where no value changes. Errors: values that do not fit, nulls in required fields.
 pub(super) fn align(array: &ArrayRef, table: &Field) -> Result<ArrayRef> {
     use DataType as T;
     let wanted = table.data_type();
-    if array.data_type() == wanted {
+    if array.data_type() == wanted && !wanted.is_nested() {
         return Ok(Arc::clone(array));
     }
     match (array.data_type(), wanted) {
@@ -116,7 +116,9 @@ pub(super) fn align(array: &ArrayRef, table: &Field) -> Result<ArrayRef> {
             let array = array.as_struct();
             let children = wanted.iter().map(|wanted| match find(fields, wanted) {
                 Some(index) => align(array.column(index), wanted),
-                None if wanted.is_nullable() => Ok(new_null_array(wanted.data_type(), array.len())),
+                None if wanted.is_nullable() => {
+                    Ok(new_null_array(&type_without_ids(wanted.data_type()), array.len()))
+                }
                 None => {
                     let message = format!("required field {:?} is not in the file", wanted.name());
                     Err(Error::corrupt(message).into())
@@ -124,14 +126,15 @@ pub(super) fn align(array: &ArrayRef, table: &Field) -> Result<ArrayRef> {
             });
             let children = children.collect::<Result<Vec<_>>>()?;
             let (nulls, length) = (array.nulls().cloned(), array.len());
-            let fields = wanted.clone();
+            let fields = wanted.iter().map(field_without_ids).collect();
             Ok(Arc::new(StructArray::try_new_with_length(fields, children, nulls, length)?))
         }
         (T::List(_), T::List(element)) => {
             let array = array.as_list::<i32>();
             let values = align(array.values(), element)?;
             let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
-            Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, nulls)?))
+            let element = field_without_ids(element);
+            Ok(Arc::new(ListArray::try_new(element, offsets, values, nulls)?))
         }
         (T::LargeList(element) | T::FixedSizeList(element, _), T::List(_)) => {
             align(&cast(array, &T::List(Arc::clone(element)))?, table)
@@ -143,9 +146,11 @@ pub(super) fn align(array: &ArrayRef, table: &Field) -> Result<ArrayRef> {
             let array = array.as_map();
             let columns =
                 vec![align(array.keys(), &fields[0])?, align(array.values(), &fields[1])?];
-            let pairs = StructArray::try_new(fields.clone(), columns, None)?;
+            let fields = fields.iter().map(field_without_ids).collect();
+            let pairs = StructArray::try_new(fields, columns, None)?;
             let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
-            Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, *sorted)?))
+            let entries = field_without_ids(entries);
+            Ok(Arc::new(MapArray::try_new(entries, offsets, pairs, nulls, *sorted)?))
         }
         (T::Timestamp(unit, zone), T::Timestamp(TimeUnit::Microsecond, wanted)) => {
             // A file that does not say so has its moments in UTC all the same.
@@ -210,7 +215,7 @@ impl fmt::Display for AlignExpr {
 
 impl PhysicalExpr for AlignExpr {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
-        Ok(self.table.data_type().clone())
+        Ok(type_without_ids(self.table.data_type()))
     }
 
     fn nullable(&self, schema: &Schema) -> Result<bool> {

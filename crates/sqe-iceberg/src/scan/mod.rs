@@ -43,6 +43,8 @@ const MAX_FILE_COLUMN_STATISTICS: usize = 1 << 18;
 pub(crate) struct ScanFile {
     /// As the manifest names it.
     pub(crate) location: String,
+    /// The columns of the table with the ids of all their fields.
+    pub(crate) table: SchemaRef,
     /// Where row groups start; empty where that is not recorded.
     pub(crate) split_offsets: Box<[i64]>,
     /// Values of columns, by field id, that the file may leave out because they are those of its
@@ -52,10 +54,12 @@ pub(crate) struct ScanFile {
     pub(crate) may_be_nan: Box<[i32]>,
 }
 
-/// The files of one scan of a table, whose current schema is `schema`.
+/// The files of one scan of a table, whose current schema is `schema`, and `ids` with the ids of
+/// nested fields.
 pub(crate) struct Scan<'a> {
     pub(crate) table: &'a Table,
     pub(crate) schema: &'a SchemaRef,
+    pub(crate) ids: &'a SchemaRef,
     /// At least one.
     pub(crate) files: &'a [Arc<DataFile>],
     pub(crate) projection: Option<&'a Vec<usize>>,
@@ -121,7 +125,8 @@ impl Scan<'_> {
                 let statistics = plan::file_statistics(file, columns);
                 partitioned.statistics = Some(Arc::new(statistics));
             }
-            let scan_file = ScanFile::new(file, columns, &self.table.metadata);
+            let table = Arc::clone(self.ids);
+            let scan_file = ScanFile::new(file, columns, &self.table.metadata, table);
             Ok(partitioned.with_extension(Arc::new(scan_file)))
         });
         files.collect()
@@ -129,7 +134,12 @@ impl Scan<'_> {
 }
 
 impl ScanFile {
-    fn new(file: &DataFile, columns: &[Option<ColumnType>], metadata: &TableMetadata) -> Self {
+    fn new(
+        file: &DataFile,
+        columns: &[Option<ColumnType>],
+        metadata: &TableMetadata,
+        table: SchemaRef,
+    ) -> Self {
         let columns = || columns.iter().flatten();
         let may_be_nan = columns().filter(|column| {
             let metrics = file.column(column.field_id);
@@ -145,6 +155,7 @@ impl ScanFile {
         });
         Self {
             location: file.location.clone(),
+            table,
             split_offsets: file.split_offsets.clone(),
             constants: constants.collect(),
             may_be_nan: may_be_nan.map(|column| column.field_id).collect(),
