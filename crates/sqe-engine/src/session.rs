@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::execution::registry::FunctionRegistry;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 
 use crate::catalogs::TableName;
 use crate::functions::session_functions;
-use crate::plan::Planner;
+use crate::plan::{Planner, Sources};
 use crate::statement::Planned;
 use crate::{Engine, Result, parse, statement, table_functions};
 
@@ -57,7 +58,9 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     session: Session,
+    sql: Arc<str>,
     planned: Arc<Planned>,
+    sources: Arc<Sources>,
 }
 
 /// What a statement answers.
@@ -86,8 +89,13 @@ impl Session {
     /// Parses and plans exactly one statement. Nothing that changes anything runs here.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
         let statement = parse::parse(sql)?;
-        let planned = statement::plan(self, statement).await?;
-        Ok(Prepared { session: self.clone(), planned: Arc::new(planned) })
+        let (planned, sources) = statement::plan(self, statement).await?;
+        Ok(Prepared {
+            session: self.clone(),
+            sql: sql.into(),
+            planned: Arc::new(planned),
+            sources: Arc::new(sources),
+        })
     }
 
     /// The catalog that unqualified names are looked up in.
@@ -157,13 +165,14 @@ impl Session {
     /// The settings as they are now, with the functions that tell about them and the time at which
     /// a statement starts.
     pub(crate) fn snapshot(&self) -> SessionState {
-        let state = self.with_state(|state| state.clone());
+        let mut state = self.with_state(|state| state.clone());
         let defaults = &state.config_options().catalog;
         let user = &self.inner.identity.user;
         let constants = session_functions(user, &defaults.default_catalog, &defaults.default_schema);
-        let mut builder = SessionStateBuilder::new_from_existing(state);
-        builder.scalar_functions().get_or_insert_default().extend(constants);
-        let mut state = builder.build();
+        for function in constants {
+            // Fails only for a registry that cannot be added to, which this one can.
+            let _ = state.register_udf(function);
+        }
         state.mark_start_execution();
         state
     }
@@ -185,6 +194,16 @@ impl Prepared {
     /// be executed exactly once, when the client asks for it.
     pub fn returns_rows(&self) -> bool {
         self.planned.returns_rows()
+    }
+
+    /// The same statement over what its tables, views and files are now: itself where none of them
+    /// has changed since it was planned. Errors: what is wrong with the statement by now.
+    pub async fn renewed(&self) -> Result<Self> {
+        let (state, catalogs) = (self.session.snapshot(), self.session.engine().catalogs());
+        match self.sources.are_current(&state, catalogs).await {
+            true => Ok(self.clone()),
+            false => self.session.prepare(&self.sql).await,
+        }
     }
 
     /// Runs it. Cancel-safe: dropping the future or the stream ends the statement.

@@ -1,7 +1,8 @@
 //! Prepared statements, without parameters.
 //!
 //! A handle may run any number of times, also at once; every `GetFlightInfo` makes a new run with a
-//! ticket of its own, so that each can be cancelled by itself.
+//! ticket of its own, so that each can be cancelled by itself. Each run sees its tables as they are
+//! when it starts.
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::sql::{
@@ -69,8 +70,8 @@ pub(super) async fn flight_info(
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
     let (run, prepared) = begin(call, &command.prepared_statement_handle)?;
-    let info = info_of(&run, prepared, descriptor).await;
-    info.map_err(|error| status::of(&error, Some(run.query_id())))
+    let info = async { info_of(&run, run.renew(&prepared).await?, descriptor).await };
+    info.await.map_err(|error| status::of(&error, Some(run.query_id())))
 }
 
 /// `GetSchema` of a handle.
@@ -92,6 +93,8 @@ pub(super) async fn do_get(
         let message = "the statement answers no rows, so that there is nothing to get";
         return Err(status::malformed(message));
     }
+    let renewed = run.renew(&prepared).await;
+    let prepared = renewed.map_err(|error| status::of(&error, Some(run.query_id())))?;
     stream_of(run, &prepared).await
 }
 
@@ -101,8 +104,8 @@ pub(super) async fn put_update(
     command: &CommandPreparedStatementUpdate,
 ) -> Result<Bytes, Status> {
     let (run, prepared) = begin(call, &command.prepared_statement_handle)?;
-    let answer = update(&run, &prepared).await;
-    answer.map_err(|error| status::of(&error, Some(run.query_id())))
+    let answer = async { update(&run, &run.renew(&prepared).await?).await };
+    answer.await.map_err(|error| status::of(&error, Some(run.query_id())))
 }
 
 /// `DoPut` of a handle whose statement answers rows: the parameters, of which there are none.

@@ -60,6 +60,17 @@ impl Run {
         self.bounded(Box::pin(self.session().engine().prepare(sql))).await?
     }
 
+    /// `prepared` over what its tables are now. Errors: `Conflict`, if it would answer other columns
+    /// than the client was told.
+    pub(crate) async fn renew(&self, prepared: &Prepared) -> Result<Prepared> {
+        let renewed = self.bounded(Box::pin(prepared.renewed())).await??;
+        if renewed.schema() == prepared.schema() {
+            return Ok(renewed);
+        }
+        let message = "the columns of the statement have changed since it was prepared";
+        Err(Error::new(ErrorKind::Conflict, message).with_hint("prepare it again"))
+    }
+
     /// Runs a statement that answers no rows; gives the number of rows it wrote, -1 if unknown.
     pub(crate) async fn update(&self, prepared: &Prepared) -> Result<i64> {
         match self.bounded(Box::pin(prepared.execute())).await?? {

@@ -20,7 +20,7 @@ use sqlparser::ast::{
 };
 
 use super::context::Context;
-use super::{Planner, ident_name};
+use super::{Planner, SourceRecorder, ident_name};
 use crate::table_functions::{self, Call};
 use crate::{Error, ErrorKind, Result};
 
@@ -44,6 +44,9 @@ pub(super) async fn open(planner: &Planner<'_>, statement: &DfStatement) -> Resu
         }
         Ok(())
     })?;
+    if !calls.is_empty() {
+        SourceRecorder::record_unversioned(planner.state);
+    }
     let access = planner.engine.file_access();
     let opened = calls.into_iter().map(|(text, call)| async move {
         let table = table_functions::open(call, planner.state, access).await?;

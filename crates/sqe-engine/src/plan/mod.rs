@@ -4,6 +4,7 @@
 mod context;
 mod file_calls;
 mod information_schema;
+mod sources;
 mod views;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use crate::catalogs::{Catalogs, INFORMATION_SCHEMA, Relation, TableName};
 use crate::{Engine, Error, ErrorKind, Result};
 
 use context::Context;
+pub(crate) use sources::{SourceRecorder, Sources};
 pub(crate) use views::{DIALECT as VIEW_DIALECT, text as view_text};
 
 /// How deep views may name views.
@@ -83,10 +85,13 @@ impl<'a> Planner<'a> {
     pub(crate) fn load<'b>(&'b self, name: &'b TableName) -> BoxFuture<'b, Result<Arc<dyn TableSource>>> {
         async move {
             if name.schema == INFORMATION_SCHEMA {
+                SourceRecorder::record_unversioned(self.state);
                 let table = information_schema::table(self, name).await?;
                 return Ok(provider_as_source(table));
             }
-            match self.catalogs().load(name).await? {
+            let relation = self.catalogs().load(name).await?;
+            SourceRecorder::record(self.state, name, &relation);
+            match relation {
                 Relation::Table(table) => Ok(provider_as_source(table)),
                 Relation::View(view) => {
                     let view = views::table(self, name, &view).await?;

@@ -17,9 +17,11 @@ mod use_schema;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SessionState;
 
 use crate::deadline::Deadline;
 use crate::parse::Statement;
+use crate::plan::{SourceRecorder, Sources};
 use crate::{Output, Result, Session};
 
 /// A statement that can be run any number of times.
@@ -37,31 +39,41 @@ pub(crate) enum Planned {
     Setting(setting::Setting),
 }
 
-/// Plans a statement in a session.
-pub(crate) async fn plan(session: &Session, statement: Statement) -> Result<Planned> {
-    let state = session.snapshot();
+/// Plans a statement in a session; also returns what the plan depends on.
+pub(crate) async fn plan(session: &Session, statement: Statement) -> Result<(Planned, Sources)> {
+    let mut state = session.snapshot();
+    let recorder = SourceRecorder::begin(&mut state);
+    let planned = plan_with(session, &state, statement).await?;
+    Ok((planned, recorder.finish()))
+}
+
+async fn plan_with(
+    session: &Session,
+    state: &SessionState,
+    statement: Statement,
+) -> Result<Planned> {
     Ok(match statement {
-        Statement::Query(query) => Planned::Query(query::plan(session, &state, query).await?),
-        Statement::Insert(insert) => Planned::Insert(insert::plan(session, &state, insert).await?),
+        Statement::Query(query) => Planned::Query(query::plan(session, state, query).await?),
+        Statement::Insert(insert) => Planned::Insert(insert::plan(session, state, insert).await?),
         Statement::CreateTable(table) => {
-            let table = create_table::plan(session, &state, *table).await?;
+            let table = create_table::plan(session, state, *table).await?;
             Planned::CreateTable(Box::new(table))
         }
         Statement::CreateView(view) => {
-            let view = create_view::plan(session, &state, *view).await?;
+            let view = create_view::plan(session, state, *view).await?;
             Planned::CreateView(Box::new(view))
         }
         Statement::CreateSchema(schema) => {
-            Planned::CreateSchema(create_schema::plan(&state, schema)?)
+            Planned::CreateSchema(create_schema::plan(state, schema)?)
         }
-        Statement::Drop(drop) => Planned::Drop(drop::plan(&state, &drop)?),
-        Statement::Show(show) => Planned::Show(show::plan(&state, show)?),
+        Statement::Drop(drop) => Planned::Drop(drop::plan(state, &drop)?),
+        Statement::Show(show) => Planned::Show(show::plan(state, show)?),
         Statement::Describe(describe) => {
-            Planned::Describe(describe::plan(session, &state, describe).await?)
+            Planned::Describe(describe::plan(session, state, describe).await?)
         }
         Statement::Use(name) => Planned::Use(use_schema::plan(&name)?),
         Statement::Setting(statement) => {
-            Planned::Setting(setting::plan(session, &state, statement).await?)
+            Planned::Setting(setting::plan(session, state, statement).await?)
         }
     })
 }

@@ -5,7 +5,7 @@ use sqe_iceberg::spec::TableMetadata;
 
 use super::types::{quote_ident, to_sql};
 use crate::catalogs::{Relation, TableName};
-use crate::{Error, ErrorKind, Result, Session, plan};
+use crate::{Error, ErrorKind, Result, Session, plan, tpch};
 
 pub(super) async fn view(session: &Session, name: &TableName) -> Result<String> {
     match session.engine().catalogs().load(name).await? {
@@ -23,6 +23,11 @@ pub(super) async fn table(session: &Session, name: &TableName) -> Result<String>
     let catalogs = session.engine().catalogs();
     if let Relation::View(_) = catalogs.load(name).await? {
         return Err(wrong_kind(name, "view", "table"));
+    }
+    if name.catalog == tpch::CATALOG {
+        let message = format!("no statement creates {:?}: it is generated", name.to_string());
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint(format!("DESCRIBE {name} shows its columns")));
     }
     let ident = name.ident()?;
     let table = catalogs.writable(&name.catalog)?.load_table(&ident).await?;
