@@ -110,10 +110,11 @@ impl From<Status> for Error {
         let info = status.get_details_error_info();
         let value = |key| info.as_ref().and_then(|info| info.metadata.get(key)).cloned();
         let number = |key| value(key)?.parse().ok().filter(|number| *number > 0);
-        let message = match status.message() {
+        // The message of the status tells the place and the hint too, which are shown apart.
+        let message = value("message").unwrap_or_else(|| match status.message() {
             "" => status.code().description().to_owned(),
             message => message.to_owned(),
-        };
+        });
         let place = number("line").zip(number("column"));
         Self::Sql(Box::new(SqlError {
             message,
@@ -223,6 +224,16 @@ mod tests {
         let statement = Statement { text: "x", start: Place { line: 1, column: 1 } };
         let text = error.locate(Some("q.sql"), "x", &statement).render();
         assert_eq!(text, "ERROR: q.sql: no \\u{1b}[1m table\nHINT: use t");
+    }
+
+    #[test]
+    fn place_and_hint_are_shown_once() {
+        let details = [("message", "no x"), ("line", "1"), ("column", "8"), ("hint", "use y")];
+        let error = sql_error(Code::NotFound, "no x at line 1, column 8; use y", &details);
+        let statement = Statement { text: "SELECT x", start: Place { line: 1, column: 1 } };
+        let shown = error.locate(None, "SELECT x", &statement).render();
+        let caret = " ".repeat("LINE 1: SELECT ".len()) + "^";
+        assert_eq!(shown, format!("ERROR: no x\nLINE 1: SELECT x\n{caret}\nHINT: use y"));
     }
 
     #[test]
