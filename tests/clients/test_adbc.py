@@ -4,7 +4,7 @@ import concurrent.futures
 
 import pyarrow as pa
 import pytest
-from adbc_driver_manager import AdbcStatusCode
+from adbc_driver_manager import AdbcStatusCode, Error
 
 from server import Server
 
@@ -61,6 +61,25 @@ def test_a_prepared_statement_runs_again_and_sees_new_rows(server, schema, curso
         assert cursor.fetchall() == [(expected,)]
         with server.connect() as other, other.cursor() as writer:
             writer.execute(f"INSERT INTO {schema}.t VALUES ({expected})")
+
+
+def test_a_prepared_statement_follows_its_view(server, schema, cursor):
+    cursor.execute("CREATE TABLE t AS SELECT 1 AS a")
+    cursor.execute("CREATE VIEW v AS SELECT a AS n FROM t")
+    sql = "SELECT sum(n) AS n FROM v"
+    cursor.adbc_prepare(sql)
+    with server.connect() as other, other.cursor() as writer:
+        for change, expected in [
+            (f"INSERT INTO {schema}.t VALUES (10)", 11),
+            (f"CREATE OR REPLACE VIEW {schema}.v AS SELECT a + 1 AS n FROM {schema}.t", 13),
+        ]:
+            writer.execute(change)
+            cursor.execute(sql)
+            assert cursor.fetchall() == [(expected,)]
+        writer.execute(f"DROP VIEW {schema}.v")
+        with pytest.raises(Error) as raised:
+            cursor.execute(sql)
+        assert raised.value.status_code == AdbcStatusCode.NOT_FOUND
 
 
 def test_preparing_an_insert_writes_nothing(schema, cursor):

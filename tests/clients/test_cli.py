@@ -124,7 +124,8 @@ def test_a_caret_stands_under_the_place_of_an_error(cli):
     line, caret = done.stderr.splitlines()[1:3]
     assert line.startswith("LINE 3: ") and line.endswith("  FROM t")
     assert caret.index("^") == line.index("FROM")
-    assert "HINT" in cli("-e", "SELECT lenght('x')").stderr
+    shown = cli("-e", "SELECT lenght('x')").stderr
+    assert "\nHINT: did you mean 'length'?" in shown and shown.count("did you mean") == 1
 
 
 def peak_bytes(command):

@@ -47,7 +47,10 @@ COLUMNS = [
         "DECIMAL(18, 4)",
         "decimal(18, 4)",
         ("-1.2345", D("-1.2345")),
-        ("99999999999999.9999", D("99999999999999.9999")),
+        (
+            "CAST('99999999999999.9999' AS DECIMAL(18, 4))",
+            D("99999999999999.9999"),
+        ),
     ),
     (
         "p38",
@@ -137,6 +140,27 @@ def test_sqe_reads_its_own_values(all_types, ask):
         for row in all_types
     ]
     assert rows(answer) == expected
+
+
+def test_nested_columns_meet_nested_literals(schema, cursor, ask):
+    cursor.execute("CREATE TABLE t (n INT, l ARRAY<INT>, st STRUCT<a INT, b ARRAY<VARCHAR>>)")
+    cursor.execute(
+        "INSERT INTO t VALUES (1, [1, NULL], named_struct('a', 1, 'b', ['x'])), (2, [2], NULL)"
+    )
+    cursor.execute("INSERT INTO t SELECT 3, NULL, named_struct('a', 3, 'b', NULL)")
+    for where, expected in [
+        ("l = [2]", [2]),
+        ("l = [1, NULL]", [1]),
+        ("l <> [2]", [1]),
+        ("st = named_struct('a', 1, 'b', ['x'])", [1]),
+        ("st['b'] = ['x']", [1]),
+        ("st['a'] > 1", [3]),
+        ("array_has(l, 2)", [2]),
+    ]:
+        assert ask(f"SELECT n FROM t WHERE {where} ORDER BY n")["n"].to_pylist() == expected, where
+    both = ask("SELECT n, l FROM t UNION ALL SELECT 4, [4] ORDER BY n")
+    assert both["l"].to_pylist() == [[1, None], [2], None, [4]]
+    assert ask("SELECT coalesce(l, [0]) AS l FROM t ORDER BY n")["l"].to_pylist()[2] == [0]
 
 
 def test_pyiceberg_reads_every_type(all_types, schema, iceberg):
@@ -230,6 +254,14 @@ TRANSFORMS = [
     ("void(n)", "n", [1, 2]),
 ]
 
+# What DuckDB 1.5.5 does not find over the same table of PyIceberg either: it truncates negative
+# decimals and counts months and days before 1970 in a way of its own.
+DUCKDB_MISSES = [
+    ("truncate(50, p)", D("-0.01")),
+    ("month(ts)", MOMENTS[0]),
+    ("day(ts)", MOMENTS[0]),
+]
+
 
 def literal(value) -> str:
     match value:
@@ -258,8 +290,11 @@ def test_others_find_rows_by_partition(schema, cursor, iceberg, judge, transform
     for value in values:
         found = table.scan(row_filter=EqualTo(column, value)).to_arrow()
         assert found[column].to_pylist() == [value]
-        where = f"iceberg_scan('{table.metadata_location}') WHERE {column} = {literal(value)}"
-        assert judge.execute(f"SELECT {column} FROM {where}").fetchall() == [(value,)]
+        scan = f"SELECT {column} FROM iceberg_scan('{table.metadata_location}')"
+        if (transform, value) in DUCKDB_MISSES:
+            assert (value,) in judge.execute(scan).fetchall()
+        else:
+            assert judge.execute(f"{scan} WHERE {column} = ?", [value]).fetchall() == [(value,)]
         cursor.execute(f"SELECT {column} FROM t WHERE {column} = {literal(value)}")
         assert cursor.fetchall() == [(value,)]
     assert table.scan(row_filter=IsNull(column)).to_arrow().num_rows == 1
