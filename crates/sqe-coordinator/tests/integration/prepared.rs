@@ -104,6 +104,37 @@ async fn an_update_says_that_it_is_one_and_runs_each_time_it_is_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_sees_what_was_written_since_but_never_other_columns() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    client.run("CREATE SCHEMA lake.s").await.unwrap();
+    client.run("CREATE TABLE lake.s.t AS SELECT 1 AS a").await.unwrap();
+    let prepared = prepare(&mut client, "SELECT * FROM lake.s.t").await.unwrap();
+    for rows in 1..=3 {
+        let batch = client.rows(query_of(&prepared.handle)).await.unwrap();
+        assert_eq!(batch.num_rows(), rows);
+        client.run("INSERT INTO lake.s.t VALUES (2)").await.unwrap();
+    }
+    client.run("DROP TABLE lake.s.t").await.unwrap();
+    let gone = client.info(query_of(&prepared.handle)).await.unwrap_err();
+    assert_eq!(gone.code(), Code::NotFound, "{gone}");
+    client.run("CREATE TABLE lake.s.t AS SELECT 'x' AS b").await.unwrap();
+    let other = client.info(query_of(&prepared.handle)).await.unwrap_err();
+    assert_eq!(other.code(), Code::Aborted, "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_run_has_its_own_time() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let prepared = prepare(&mut client, "SELECT now() AS t").await.unwrap();
+    let first = client.rows(query_of(&prepared.handle)).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let second = client.rows(query_of(&prepared.handle)).await.unwrap();
+    assert_ne!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn parameters_are_refused() {
     let server = Server::start().await;
     let mut client = server.client().await;
