@@ -1,10 +1,7 @@
 //! Iceberg partition transforms, which every partitioned write applies to every row:
 //! `cargo bench -p sqe-benches`.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a measurement that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 
 use std::sync::Arc;
 
@@ -17,9 +14,7 @@ const ROWS: usize = 8192;
 const ROUNDS: usize = 200;
 
 fn main() {
-    let longs: ArrayRef = Arc::new(Int64Array::from_iter_values(
-        (0..ROWS as i64).map(|n| n * 7),
-    ));
+    let longs: ArrayRef = Arc::new(Int64Array::from_iter_values((0..ROWS as i64).map(|n| n * 7)));
     let days: ArrayRef = Arc::new(Date32Array::from_iter_values(0..ROWS as i32));
     let names = (0..ROWS).map(|n| format!("customer {n:08}"));
     let names: ArrayRef = Arc::new(StringViewArray::from_iter_values(names));
@@ -32,9 +27,6 @@ fn main() {
         ("date", &days, Transform::Month),
     ] {
         let nanos = best_nanos_per_item(ROWS, ROUNDS, || apply(transform, values).unwrap());
-        println!(
-            "{:<20} {nanos:>8.2} ns/row",
-            format!("{transform}({column})")
-        );
+        println!("{:<20} {nanos:>8.2} ns/row", format!("{transform}({column})"));
     }
 }

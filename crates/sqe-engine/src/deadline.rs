@@ -35,7 +35,10 @@ impl Deadline {
     }
 
     /// The batches of `rows`; after the deadline an error, and `rows` is dropped.
-    pub(crate) fn bound_stream(&self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    pub(crate) fn bound_stream(
+        &self,
+        rows: SendableRecordBatchStream,
+    ) -> SendableRecordBatchStream {
         let schema = rows.schema();
         let sleep = Box::pin(tokio::time::sleep_until(self.at));
         Box::pin(Bounded { schema, rows: Some(rows), sleep, deadline: *self })
@@ -43,7 +46,8 @@ impl Deadline {
 
     fn error(&self) -> Error {
         let seconds = self.timeout.as_secs_f64();
-        let message = format!("the statement ran longer than {seconds} s (limits.statement_timeout)");
+        let message =
+            format!("the statement ran longer than {seconds} s (limits.statement_timeout)");
         Error::new(ErrorKind::DeadlineExceeded, message)
     }
 }
@@ -88,10 +92,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_stream_ends_at_its_deadline() {
-        let silent = RecordBatchStreamAdapter::new(
-            Arc::new(Schema::empty()),
-            futures::stream::pending(),
-        );
+        let silent =
+            RecordBatchStreamAdapter::new(Arc::new(Schema::empty()), futures::stream::pending());
         let deadline = Deadline::after(Duration::ZERO);
         let mut rows = deadline.bound_stream(Box::pin(silent));
         let error = Error::from(rows.next().await.unwrap().unwrap_err());

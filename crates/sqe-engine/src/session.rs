@@ -168,7 +168,8 @@ impl Session {
         let mut state = self.with_state(|state| state.clone());
         let defaults = &state.config_options().catalog;
         let user = &self.inner.identity.user;
-        let constants = session_functions(user, &defaults.default_catalog, &defaults.default_schema);
+        let constants =
+            session_functions(user, &defaults.default_catalog, &defaults.default_schema);
         for function in constants {
             // Fails only for a registry that cannot be added to, which this one can.
             let _ = state.register_udf(function);

@@ -167,11 +167,8 @@ impl Ids {
                 let (key_id, value_id) = (self.next(), self.next());
                 let key = NestedField::map_key_element(key_id, self.field_type(&entry[0])?);
                 let value_type = self.field_type(&entry[1])?;
-                let value = NestedField::map_value_element(
-                    value_id,
-                    value_type,
-                    !entry[1].is_nullable(),
-                );
+                let value =
+                    NestedField::map_value_element(value_id, value_type, !entry[1].is_nullable());
                 Type::Map(MapType::new(Arc::new(key), Arc::new(value)))
             }
             DataType::Dictionary(_, values) => {
@@ -197,11 +194,9 @@ impl Ids {
 fn primitive_from_arrow(data_type: &DataType) -> Option<PrimitiveType> {
     Some(match data_type {
         DataType::Boolean => PrimitiveType::Boolean,
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::UInt8
-        | DataType::UInt16 => PrimitiveType::Int,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
+            PrimitiveType::Int
+        }
         DataType::Int64 | DataType::UInt32 => PrimitiveType::Long,
         DataType::UInt64 => PrimitiveType::Decimal { precision: 20, scale: 0 },
         DataType::Float16 | DataType::Float32 => PrimitiveType::Float,

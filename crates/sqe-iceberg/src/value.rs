@@ -71,11 +71,7 @@ mod tests {
         let check = |literal, data_type, expected| {
             assert_eq!(to_scalar(&literal, &data_type), expected);
         };
-        check(
-            PrimitiveLiteral::Int(-1),
-            DataType::Int64,
-            Some(ScalarValue::Int64(Some(-1))),
-        );
+        check(PrimitiveLiteral::Int(-1), DataType::Int64, Some(ScalarValue::Int64(Some(-1))));
         check(
             PrimitiveLiteral::Float(1.5.into()),
             DataType::Float64,

@@ -36,7 +36,5 @@ pub(crate) async fn serve(
     let app = Router::new()
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(async move || readiness.status()));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -1,6 +1,7 @@
 //! The `sqe-server` binary: from flags to a running server and an exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use sqe_server::args::Args;
@@ -13,6 +14,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stack of each thread, in bytes: plans of deeply nested statements are walked recursively.
 const STACK_BYTES: usize = 8 << 20;
+
+/// How long threads may take to end after the server has.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Exit code of a server that could not start.
 const CANNOT_START: u8 = 2;
@@ -46,5 +50,8 @@ fn serve(config: Config) -> Result<(), run::StartError> {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(run::StartError::Runtime)?;
-    runtime.block_on(run::run(config))
+    let served = runtime.block_on(run::run(config));
+    // What still computes was told to stop and may never look up.
+    runtime.shutdown_timeout(STOP_TIMEOUT);
+    served
 }

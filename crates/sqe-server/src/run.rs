@@ -64,7 +64,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         readiness.set(false);
     };
     let health = http::serve(http, readiness.clone(), http_stop.clone());
-    let (served, health, ()) = tokio::join!(serving, health, not_ready_or_end(not_ready, &http_stop));
+    let (served, health, ()) =
+        tokio::join!(serving, health, not_ready_or_end(not_ready, &http_stop));
     served?;
     health.map_err(StartError::Http)?;
     info!("stopped");

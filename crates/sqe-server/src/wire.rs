@@ -106,7 +106,11 @@ fn tls(config: &TlsConfig) -> Result<Option<TlsOptions>, StartError> {
     Ok(Some(TlsOptions {
         cert_pem: read("tls.cert", cert)?,
         key_pem: read("tls.key", key)?,
-        client_ca_pem: config.client_ca.as_deref().map(|ca| read("tls.client_ca", ca)).transpose()?,
+        client_ca_pem: config
+            .client_ca
+            .as_deref()
+            .map(|ca| read("tls.client_ca", ca))
+            .transpose()?,
     }))
 }
 

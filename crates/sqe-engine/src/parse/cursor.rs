@@ -29,10 +29,11 @@ impl<'a> Cursor<'a> {
 
     /// Takes `words` if all of them come next, in any case and unquoted.
     pub(crate) fn words(&mut self, words: &[&str]) -> bool {
-        let ahead = !self.half_taken_shift && (0..words.len()).all(|n| {
-            matches!(&self.parser.peek_nth_token(n).token, Token::Word(word)
+        let ahead = !self.half_taken_shift
+            && (0..words.len()).all(|n| {
+                matches!(&self.parser.peek_nth_token(n).token, Token::Word(word)
                 if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(words[n]))
-        });
+            });
         if ahead {
             for _ in words {
                 self.parser.next_token();

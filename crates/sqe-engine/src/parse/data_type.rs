@@ -161,6 +161,9 @@ mod tests {
         check("s STRUCT<a ARRAY<INT>> NOT NULL", "struct<a: list<INT>>");
         check("s STRUCT<a ARRAY<INT>>[]", "list<struct<a: list<INT>>>");
         check("l ARRAY<ARRAY<ARRAY<INT>>>, t INT", "list<list<list<INT>>>, INT");
-        check("d DECIMAL(10, 2), t TIMESTAMP WITH TIME ZONE", "DECIMAL(10,2), TIMESTAMP WITH TIME ZONE");
+        check(
+            "d DECIMAL(10, 2), t TIMESTAMP WITH TIME ZONE",
+            "DECIMAL(10,2), TIMESTAMP WITH TIME ZONE",
+        );
     }
 }

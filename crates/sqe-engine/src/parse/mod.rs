@@ -275,7 +275,10 @@ mod tests {
 
     #[test]
     fn errors_name_the_place() {
-        check("SELEC 1", "syntax error: Expected: an SQL statement, found: SELEC at line 1, column 1");
+        check(
+            "SELEC 1",
+            "syntax error: Expected: an SQL statement, found: SELEC at line 1, column 1",
+        );
         check(
             "SELECT\n  1 + ",
             "syntax error: Expected: an expression, found: EOF at line 2, column 6",
@@ -290,10 +293,7 @@ mod tests {
             "SELECT 1; SELECT 2",
             "only one statement can be executed at a time at line 1, column 9",
         );
-        check(
-            "USE a; USE b",
-            "only one statement can be executed at a time at line 1, column 6",
-        );
+        check("USE a; USE b", "only one statement can be executed at a time at line 1, column 6");
         assert!(parse("SELECT ';' ; ;\n").is_ok());
     }
 

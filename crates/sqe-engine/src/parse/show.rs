@@ -9,16 +9,38 @@ use crate::Result;
 /// What to show. `like` is a pattern with `%` and `_` over the names.
 #[derive(Debug, Clone)]
 pub(crate) enum Show {
-    Catalogs { like: Option<String> },
-    Schemas { catalog: Option<ObjectName>, like: Option<String> },
-    Tables { schema: Option<ObjectName>, like: Option<String> },
-    Views { schema: Option<ObjectName>, like: Option<String> },
-    Columns { table: ObjectName, like: Option<String> },
-    CreateTable { table: ObjectName },
-    CreateView { view: ObjectName },
-    Functions { like: Option<String> },
+    Catalogs {
+        like: Option<String>,
+    },
+    Schemas {
+        catalog: Option<ObjectName>,
+        like: Option<String>,
+    },
+    Tables {
+        schema: Option<ObjectName>,
+        like: Option<String>,
+    },
+    Views {
+        schema: Option<ObjectName>,
+        like: Option<String>,
+    },
+    Columns {
+        table: ObjectName,
+        like: Option<String>,
+    },
+    CreateTable {
+        table: ObjectName,
+    },
+    CreateView {
+        view: ObjectName,
+    },
+    Functions {
+        like: Option<String>,
+    },
     /// The session settings, all or those of one name.
-    Settings { name: Option<String> },
+    Settings {
+        name: Option<String>,
+    },
 }
 
 /// What to describe.

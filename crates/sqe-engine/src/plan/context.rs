@@ -81,7 +81,8 @@ impl ContextProvider for Context<'_> {
             .build();
         let simplifier = ExprSimplifier::new(simplify);
         let schema = DFSchema::empty();
-        let constant = |arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg));
+        let constant =
+            |arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg));
         let args = args.into_iter().map(constant).collect::<Result<Vec<_>>>()?;
         let table =
             function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;

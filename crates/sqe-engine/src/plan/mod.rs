@@ -82,7 +82,10 @@ impl<'a> Planner<'a> {
     }
 
     /// Loads one table or view. Boxed, because views are planned by the same code.
-    pub(crate) fn load<'b>(&'b self, name: &'b TableName) -> BoxFuture<'b, Result<Arc<dyn TableSource>>> {
+    pub(crate) fn load<'b>(
+        &'b self,
+        name: &'b TableName,
+    ) -> BoxFuture<'b, Result<Arc<dyn TableSource>>> {
         async move {
             if name.schema == INFORMATION_SCHEMA {
                 SourceRecorder::record_unversioned(self.state);

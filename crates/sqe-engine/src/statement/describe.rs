@@ -48,11 +48,7 @@ impl Describe {
 pub(super) fn column_rows(columns: &[FieldRef]) -> Vec<Row> {
     let row = |column: &FieldRef| {
         let nullable = if column.is_nullable() { "YES" } else { "NO" };
-        vec![
-            Some(column.name().clone()),
-            Some(column_type(column)),
-            Some(nullable.to_owned()),
-        ]
+        vec![Some(column.name().clone()), Some(column_type(column)), Some(nullable.to_owned())]
     };
     columns.iter().map(row).collect()
 }

@@ -51,7 +51,8 @@ pub(super) async fn plan(
 /// The full name of a setting that may be given by its last part alone, such as `time_zone`.
 pub(super) fn full_name(state: &SessionState, name: &str) -> Result<String> {
     let entries = state.config_options().entries();
-    let matches = |key: &str| key == name || key.strip_suffix(name).is_some_and(|k| k.ends_with('.'));
+    let matches =
+        |key: &str| key == name || key.strip_suffix(name).is_some_and(|k| k.ends_with('.'));
     let mut found = entries.iter().map(|entry| entry.key.as_str()).filter(|key| matches(key));
     match (found.next(), found.next()) {
         (Some(key), None) => Ok(key.to_owned()),

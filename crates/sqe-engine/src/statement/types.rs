@@ -178,9 +178,11 @@ fn unknown(column: &str, data_type: impl std::fmt::Display) -> Error {
 pub(super) fn column_type(column: &Field) -> String {
     let alone = arrow::datatypes::Schema::new(vec![column.clone()]);
     match sqe_iceberg::schema::from_arrow(&alone) {
-        Ok(schema) => schema.as_struct().fields().first().map_or(String::new(), |field| {
-            to_sql(&field.field_type)
-        }),
+        Ok(schema) => schema
+            .as_struct()
+            .fields()
+            .first()
+            .map_or(String::new(), |field| to_sql(&field.field_type)),
         Err(_) => column.data_type().to_string(),
     }
 }

@@ -45,11 +45,7 @@ impl Config {
             }
         }
         config.validate(&mut problems);
-        if problems.0.is_empty() {
-            Ok(config)
-        } else {
-            Err(problems)
-        }
+        if problems.0.is_empty() { Ok(config) } else { Err(problems) }
     }
 
     fn read_file(&mut self, file: &str, text: &str, problems: &mut Problems) {
@@ -62,10 +58,7 @@ impl Config {
             Err(error) => return problems.add(place(error.span()), error.message().trim()),
         };
         for (name, item) in document.iter() {
-            let span = document
-                .key(name)
-                .and_then(toml_edit::Key::span)
-                .or(item.span());
+            let span = document.key(name).and_then(toml_edit::Key::span).or(item.span());
             let Some(table) = item.as_table() else {
                 let message = match item.is_value() {
                     true if !SECTIONS.contains(&name) => unknown("key", name, SECTIONS.to_vec()),
@@ -113,9 +106,7 @@ impl Config {
         // text, so that nobody has to quote inside a variable.
         let text = toml_edit::Value::from(value);
         let typed = value.parse().unwrap_or_else(|_| text.clone());
-        let outcome = section
-            .set_any(key, typed)
-            .or_else(|_| section.set_any(key, text));
+        let outcome = section.set_any(key, typed).or_else(|_| section.set_any(key, text));
         if let Err(error) = outcome {
             problems.add(place, describe(error, key, section.keys()));
         }
@@ -140,12 +131,8 @@ impl Config {
     #[cfg(test)]
     pub(super) fn known_keys() -> Vec<(&'static str, &'static [&'static str])> {
         let mut config = Self::default();
-        let named = SECTIONS
-            .iter()
-            .filter_map(|name| Some((*name, config.section(name)?.keys())));
-        named
-            .chain([("catalogs.lake", super::CatalogConfig::KEYS)])
-            .collect()
+        let named = SECTIONS.iter().filter_map(|name| Some((*name, config.section(name)?.keys())));
+        named.chain([("catalogs.lake", super::CatalogConfig::KEYS)]).collect()
     }
 }
 
@@ -174,22 +161,16 @@ fn read_table(
     problems: &mut Problems,
 ) {
     for (key, item) in table {
-        let span = table
-            .key(key)
-            .and_then(toml_edit::Key::span)
-            .or(item.span());
+        let span = table.key(key).and_then(toml_edit::Key::span).or(item.span());
         let outcome = match item {
             Item::Value(value) => section.set_any(key, value.clone()),
-            _ if section.keys().contains(&key) => Err(SetError::BadValue(
-                "must be a value, not a section".to_owned(),
-            )),
+            _ if section.keys().contains(&key) => {
+                Err(SetError::BadValue("must be a value, not a section".to_owned()))
+            }
             _ => Err(SetError::UnknownKey),
         };
         if let Err(error) = outcome {
-            problems.add(
-                place(span),
-                describe(error, &format!("{name}.{key}"), section.keys()),
-            );
+            problems.add(place(span), describe(error, &format!("{name}.{key}"), section.keys()));
         }
     }
 }
@@ -206,10 +187,5 @@ fn describe(error: SetError, key: &str, known: &[&'static str]) -> String {
 
 /// The line of the byte at `offset`, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }

@@ -198,11 +198,7 @@ pub enum CatalogKind {
 impl CatalogConfig {
     /// The kind that was named, or the one the other keys imply.
     pub fn effective_kind(&self) -> CatalogKind {
-        let implied = if self.uri.is_some() {
-            CatalogKind::Rest
-        } else {
-            CatalogKind::Sqlite
-        };
+        let implied = if self.uri.is_some() { CatalogKind::Rest } else { CatalogKind::Sqlite };
         self.kind.unwrap_or(implied)
     }
 }
@@ -210,11 +206,7 @@ impl CatalogConfig {
 impl Config {
     /// The address of the client listener.
     pub fn flight_address(&self) -> SocketAddr {
-        (
-            self.coordinator.listen_address,
-            self.coordinator.flight_sql_port,
-        )
-            .into()
+        (self.coordinator.listen_address, self.coordinator.flight_sql_port).into()
     }
 
     /// The address of the HTTP listener.
@@ -230,10 +222,7 @@ impl Config {
 
     /// Every catalog that was configured, the default one under the key `catalog`.
     pub fn all_catalogs(&self) -> impl Iterator<Item = (String, &CatalogConfig)> {
-        let named = self
-            .catalogs
-            .iter()
-            .map(|(name, c)| (format!("catalogs.{name}"), c));
+        let named = self.catalogs.iter().map(|(name, c)| (format!("catalogs.{name}"), c));
         std::iter::once(("catalog".to_owned(), &self.catalog)).chain(named)
     }
 }

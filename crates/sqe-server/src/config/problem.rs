@@ -18,10 +18,7 @@ pub struct Problems(pub Vec<Problem>);
 impl Problems {
     /// Adds a problem found at `place`.
     pub fn add(&mut self, place: Option<String>, message: impl Into<String>) {
-        self.0.push(Problem {
-            place,
-            message: message.into(),
-        });
+        self.0.push(Problem { place, message: message.into() });
     }
 }
 

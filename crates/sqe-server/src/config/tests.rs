@@ -13,10 +13,8 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, Problems> {
 /// The problems of `text` under `env`, a line each, with the directory cut off.
 fn check(text: &str, env: &[(&str, &str)], expected: &[&str]) {
     let problems = load(text, env).unwrap_err().to_string();
-    let lines: Vec<&str> = problems
-        .lines()
-        .map(|l| l.find("sqe.toml:").map_or(l, |at| &l[at..]))
-        .collect();
+    let lines: Vec<&str> =
+        problems.lines().map(|l| l.find("sqe.toml:").map_or(l, |at| &l[at..])).collect();
     assert_eq!(lines, expected);
 }
 
@@ -29,17 +27,10 @@ fn the_example_holds_the_defaults() {
 fn the_example_names_every_key() {
     let shown: Vec<&str> = EXAMPLE
         .lines()
-        .filter_map(|line| {
-            line.trim_start_matches("# ")
-                .split_once(" = ")
-                .map(|(key, _)| key)
-        })
+        .filter_map(|line| line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key))
         .collect();
     for (section, keys) in Config::known_keys() {
-        assert!(
-            EXAMPLE.contains(&format!("[{section}]")),
-            "[{section}] is not in the example"
-        );
+        assert!(EXAMPLE.contains(&format!("[{section}]")), "[{section}] is not in the example");
         for key in keys.iter().filter(|key| **key != "polaris_url") {
             assert!(shown.contains(key), "{section}.{key} is not in the example");
         }
@@ -62,10 +53,7 @@ s3_path_style = true
 "#;
     let config = load(text, &[]).unwrap();
     assert_eq!(config.catalog.effective_kind(), CatalogKind::Rest);
-    assert_eq!(
-        config.catalog.uri.as_deref(),
-        Some("http://localhost:18181/api/catalog")
-    );
+    assert_eq!(config.catalog.uri.as_deref(), Some("http://localhost:18181/api/catalog"));
 }
 
 #[test]
@@ -98,16 +86,11 @@ fn a_public_listener_needs_tls_or_an_explicit_word() {
     check(
         text,
         &[],
-        &[
-            "coordinator.listen_address: 0.0.0.0 is not loopback and there is no TLS; set tls.cert \
-           and tls.key, or tls.allow_plaintext = true to send passwords in the clear",
-        ],
+        &["coordinator.listen_address: 0.0.0.0 is not loopback and there is no TLS; set tls.cert \
+           and tls.key, or tls.allow_plaintext = true to send passwords in the clear"],
     );
     let config = load(text, &[("SQE__TLS__ALLOW_PLAINTEXT", "true")]).unwrap();
-    assert!(
-        !config.allow_local_paths(),
-        "local files are for loopback only"
-    );
+    assert!(!config.allow_local_paths(), "local files are for loopback only");
 }
 
 #[test]
@@ -131,8 +114,5 @@ fn the_environment_overrides_the_file() {
 #[test]
 fn a_missing_file_is_one_line() {
     let error = Config::load(Some(std::path::Path::new("/nowhere/sqe.toml")), []).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "/nowhere/sqe.toml: No such file or directory (os error 2)"
-    );
+    assert_eq!(error.to_string(), "/nowhere/sqe.toml: No such file or directory (os error 2)");
 }

@@ -28,26 +28,18 @@ impl Config {
         }
         if self.limits.memory < MIN_MEMORY {
             let got = self.limits.memory;
-            add(format!(
-                "limits.memory: must be at least {MIN_MEMORY}, got {got}"
-            ));
+            add(format!("limits.memory: must be at least {MIN_MEMORY}, got {got}"));
         }
         for (place, catalog) in self.all_catalogs() {
             if catalog.effective_kind() == CatalogKind::Rest && catalog.uri.is_none() {
-                add(format!(
-                    "{place}.uri: must be set for a catalog of type \"rest\""
-                ));
+                add(format!("{place}.uri: must be set for a catalog of type \"rest\""));
             }
             if catalog.effective_kind() == CatalogKind::Sqlite && catalog.uri.is_some() {
-                add(format!(
-                    "{place}.uri: a catalog of type \"sqlite\" has none, use path"
-                ));
+                add(format!("{place}.uri: a catalog of type \"sqlite\" has none, use path"));
             }
             let named = place != "catalog";
             if named && catalog.effective_kind() == CatalogKind::Sqlite && catalog.path.is_none() {
-                add(format!(
-                    "{place}.path: must be set for a catalog of type \"sqlite\""
-                ));
+                add(format!("{place}.path: must be set for a catalog of type \"sqlite\""));
             }
         }
     }

@@ -72,8 +72,7 @@ impl FlightDb {
         let mut rows = Vec::new();
         for endpoint in info.endpoint {
             let ticket = endpoint.ticket.ok_or_else(|| DbError("no ticket".into()))?;
-            let batches: Vec<RecordBatch> =
-                self.client.do_get(ticket).await?.try_collect().await?;
+            let batches: Vec<RecordBatch> = self.client.do_get(ticket).await?.try_collect().await?;
             for batch in batches {
                 assert_eq!(batch.schema().fields(), schema.fields(), "announced and sent schema");
                 rows.extend(text_rows(&batch)?);

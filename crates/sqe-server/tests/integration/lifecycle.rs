@@ -12,11 +12,7 @@ fn output(command: &mut Command) -> Output {
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: sqe\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: sqe\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -26,21 +22,13 @@ fn get(address: &str, path: &str) -> String {
 fn sigterm_stops_a_healthy_server_with_exit_0() {
     let dir = tempfile::tempdir().unwrap();
     let mut running = Running::start(
-        server()
-            .args(["--port", "0", "--http-port", "0", "--data-dir"])
-            .arg(dir.path()),
+        server().args(["--port", "0", "--http-port", "0", "--data-dir"]).arg(dir.path()),
     );
     let http = running.wait_for("http listening on");
     assert!(get(&http, "/livez").starts_with("HTTP/1.1 200"));
     assert!(get(&http, "/readyz").starts_with("HTTP/1.1 200"));
     let pid = running.child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
@@ -49,11 +37,8 @@ fn a_taken_port_is_one_line_and_exit_2() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let dir = tempfile::tempdir().unwrap();
-    let out = output(
-        server()
-            .args(["--port", "0", "--http-port", &port, "--data-dir"])
-            .arg(dir.path()),
-    );
+    let out =
+        output(server().args(["--port", "0", "--http-port", &port, "--data-dir"]).arg(dir.path()));
     assert_eq!(out.status.code(), Some(2));
     assert_eq!(
         String::from_utf8(out.stderr).unwrap(),
@@ -87,10 +72,7 @@ fn an_unknown_key_is_refused_with_file_line_and_hint() {
     assert_eq!(out.status.code(), Some(2));
     assert_eq!(
         String::from_utf8(out.stderr).unwrap(),
-        format!(
-            "{}:2: unknown key `prot`, did you mean `port`?\n",
-            file.display()
-        )
+        format!("{}:2: unknown key `prot`, did you mean `port`?\n", file.display())
     );
 }
 

@@ -18,7 +18,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Runs one file on an empty server; `$__DATABASE__` is not used, `$DIR` is a scratch directory.
+/// Runs one file on an empty server; `$DIR` is a scratch directory.
 async fn run(file: &Path) -> Result<(), String> {
     let dir = tempfile::tempdir().unwrap();
     let mut running = Running::start(

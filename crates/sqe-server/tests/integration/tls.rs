@@ -16,9 +16,8 @@ fn certificate(dir: &Path) -> String {
 }
 
 async fn connect(port: &str, ca: &str) -> Result<Channel, Error> {
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(ca))
-        .domain_name("localhost");
+    let tls =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).domain_name("localhost");
     let endpoint = Channel::from_shared(format!("https://127.0.0.1:{port}")).unwrap();
     endpoint.tls_config(tls)?.connect().await
 }
@@ -30,7 +29,8 @@ async fn clients_connect_by_the_right_ca_only() {
     let strangers = tempfile::tempdir().unwrap();
     let wrong_ca = certificate(strangers.path());
     let file = dir.path().join("sqe.toml");
-    let config = format!("[tls]\ncert = \"{0}/cert.pem\"\nkey = \"{0}/key.pem\"\n", dir.path().display());
+    let config =
+        format!("[tls]\ncert = \"{0}/cert.pem\"\nkey = \"{0}/key.pem\"\n", dir.path().display());
     std::fs::write(&file, config).unwrap();
     let mut running = Running::start(
         server()
