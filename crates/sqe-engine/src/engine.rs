@@ -121,5 +121,8 @@ fn session_config(default_catalog: &str) -> SessionConfig {
         .with_information_schema(true);
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
+    // As in the SQL standard, `1.25` is exactly that; a double would lose digits of it on its way
+    // into a decimal column.
+    options.sql_parser.parse_float_as_decimal = true;
     config
 }

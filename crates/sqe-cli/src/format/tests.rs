@@ -88,12 +88,12 @@ fn no_rows() {
 
 #[test]
 fn control_characters_and_wide_ones() {
-    let values = strings(&[Some("a\n\u{1b}[1m|"), Some("表")]);
+    let values = strings(&[Some("a\t\u{1b}[1m|"), Some("表")]);
     let b: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
     let rows = batch(vec![("a", values), ("b", b)]);
-    let table = "a             | b\n--------------+---\na\\n\\u{1b}[1m| | 1\n表            | 2\n";
+    let table = "a             | b\n--------------+---\na\\t\\u{1b}[1m| | 1\n表            | 2\n";
     check(Format::Table, rows.clone(), &format!("{table}(2 rows)\n"));
-    let markdown = "| a | b |\n| --- | --- |\n| a\\n\\u{1b}[1m\\| | 1 |\n| 表 | 2 |\n";
+    let markdown = "| a | b |\n| --- | --- |\n| a\\t\\u{1b}[1m\\| | 1 |\n| 表 | 2 |\n";
     check(Format::Markdown, rows, markdown);
 }
 

@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn query(&mut self) -> Result<Query> {
         let mut query = *self.parser.parse_query().map_err(syntax_error)?;
-        super::alike::tell_apart(&mut query);
+        super::settle_ast(&mut query);
         Ok(query)
     }
 

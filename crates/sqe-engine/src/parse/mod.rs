@@ -8,6 +8,7 @@ mod create_table;
 mod cursor;
 mod data_type;
 mod drop;
+mod numbers;
 mod schema;
 mod show;
 mod view;
@@ -15,7 +16,7 @@ mod view;
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{CopyToSource, DFParserBuilder, Statement as DfStatement};
-use sqlparser::ast::{ObjectName, Statement as SqlStatement};
+use sqlparser::ast::{ObjectName, Statement as SqlStatement, VisitMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -83,7 +84,7 @@ fn parse_tokens(sql: &str) -> Result<Statement> {
         .map_err(Error::from)?;
     let mut statement = parser.parse_statement().map_err(Error::from)?;
     cursor::expect_end(&parser.parser)?;
-    tell_columns_apart(&mut statement);
+    settle(&mut statement);
     classify(statement)
 }
 
@@ -95,17 +96,23 @@ pub(crate) fn parse_query(sql: &str) -> Result<DfStatement> {
     }
 }
 
-fn tell_columns_apart(statement: &mut DfStatement) {
+fn settle(statement: &mut DfStatement) {
     match statement {
-        DfStatement::Statement(inner) => alike::tell_apart(inner.as_mut()),
-        DfStatement::Explain(explain) => tell_columns_apart(&mut explain.statement),
+        DfStatement::Statement(inner) => settle_ast(inner.as_mut()),
+        DfStatement::Explain(explain) => settle(&mut explain.statement),
         DfStatement::CopyTo(copy) => {
             if let CopyToSource::Query(query) = &mut copy.source {
-                alike::tell_apart(query.as_mut());
+                settle_ast(query.as_mut());
             }
         }
         DfStatement::CreateExternalTable(_) | DfStatement::Reset(_) => {}
     }
+}
+
+/// What the planner would read in another way than users expect.
+fn settle_ast(ast: &mut impl VisitMut) {
+    alike::tell_apart(ast);
+    numbers::exponents_are_doubles(ast);
 }
 
 fn drop_final_semicolons(tokens: &mut Vec<TokenWithSpan>) {
