@@ -24,10 +24,8 @@ step "format"
 cargo fmt --all --check
 step "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
-# All targets in one build: binaries alone would be built with other features of the dependencies,
-# which means building those a second time.
-step "build"
-cargo build --workspace --all-targets --locked
+# This builds the binaries too. Another cargo command would build the dependencies a second time,
+# with the features that it needs of them.
 step "tests"
 cargo test --workspace --locked
 step "clients: environment"

@@ -12,8 +12,9 @@ use sqe_server::{logging, run};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Stack of each thread, in bytes: plans of deeply nested statements are walked recursively.
-const STACK_BYTES: usize = 8 << 20;
+/// Stack of each thread, in bytes: plans of long statements are walked recursively. Only what is
+/// used takes memory.
+const STACK_BYTES: usize = 64 << 20;
 
 /// How long threads may take to end after the server has.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);

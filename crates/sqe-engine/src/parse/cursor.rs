@@ -17,6 +17,8 @@ pub(crate) struct Cursor<'a> {
     parser: Parser<'static>,
     /// The second `>` of a `>>` is still to be taken, before anything else.
     pub(super) half_taken_shift: bool,
+    /// Types that are open around the next token.
+    pub(super) type_depth: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -24,7 +26,7 @@ impl<'a> Cursor<'a> {
         let parser = Parser::new(&DIALECT)
             .with_tokens_with_locations(tokens)
             .with_recursion_limit(recursion_limit);
-        Self { sql, parser, half_taken_shift: false }
+        Self { sql, parser, half_taken_shift: false, type_depth: 0 }
     }
 
     /// Takes `words` if all of them come next, in any case and unquoted.

@@ -6,7 +6,7 @@ use sqlparser::ast::{ArrayElemTypeDef, DataType, Ident};
 use sqlparser::tokenizer::Token;
 
 use super::Cursor;
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// A column type as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,21 @@ pub(crate) struct StructField {
     pub(crate) comment: Option<String>,
 }
 
+/// Types are walked recursively, here and by everything that reads a schema.
+const MAX_DEPTH: usize = 64;
+
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<SqlType> {
+    cursor.type_depth += 1;
+    if cursor.type_depth > MAX_DEPTH {
+        let message = format!("types nest deeper than {MAX_DEPTH} levels");
+        return Err(Error::new(ErrorKind::InvalidStatement, message).at(cursor.location()));
+    }
+    let parsed = parse_level(cursor);
+    cursor.type_depth -= 1;
+    parsed
+}
+
+fn parse_level(cursor: &mut Cursor<'_>) -> Result<SqlType> {
     let mut data_type = if cursor.opens_type(&["ARRAY", "LIST"]) {
         let close = cursor.open()?;
         let element = parse(cursor)?;

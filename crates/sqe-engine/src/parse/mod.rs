@@ -4,9 +4,11 @@
 //! by the same `sqlparser`: tables with Iceberg's types and partitioning, and the SHOW family.
 
 mod alike;
+mod complexity;
 mod create_table;
 mod cursor;
 mod data_type;
+mod distinct_from;
 mod drop;
 mod numbers;
 mod schema;
@@ -73,6 +75,7 @@ fn parse_tokens(sql: &str) -> Result<Statement> {
     if tokens.iter().all(|token| matches!(token.token, Token::Whitespace(_))) {
         return Err(Error::new(ErrorKind::InvalidStatement, "the statement is empty"));
     }
+    complexity::check(&tokens)?;
     let mut cursor = Cursor::new(sql, tokens.clone(), RECURSION_LIMIT);
     if let Some(statement) = own_statement(&mut cursor)? {
         cursor.end()?;
@@ -111,6 +114,7 @@ fn settle(statement: &mut DfStatement) {
 
 /// What the planner would read in another way than users expect.
 fn settle_ast(ast: &mut impl VisitMut) {
+    distinct_from::ends_before_and(ast);
     alike::tell_apart(ast);
     numbers::exponents_are_doubles(ast);
 }
@@ -311,6 +315,48 @@ mod tests {
         check("BEGIN", "BEGIN is not supported yet");
         check("CREATE OR REPLACE TABLE t (a int)", "CREATE OR REPLACE TABLE is not supported yet");
         check("CREATE INDEX i ON t (a)", "CREATE INDEX is not supported yet at line 1, column 8");
+    }
+
+    #[test]
+    fn long_chains_are_an_error() {
+        let refused = |sql: String, expected: &str| {
+            let error = parse(&sql).unwrap_err();
+            assert_eq!(error.message, expected);
+        };
+        let unions = format!("SELECT 1, 2{}", " UNION ALL SELECT 1, 2".repeat(501));
+        refused(unions, "more than 500 set operations in a row");
+        let ors = format!("SELECT 1 WHERE x IN (1, 2){}", " OR x IN (1, 2)".repeat(4001));
+        refused(ors, "more than 4000 AND and OR in a row");
+        let sums = format!("SELECT 1{}", " + -1".repeat(501));
+        refused(sums, "more than 500 operators in a row");
+        let lists = format!("SELECT 1 WHERE x IN (1{})", ", -1 + 2".repeat(100_000));
+        assert!(parse(&lists).is_ok());
+        let types = format!("CREATE TABLE t (a {}INT{})", "ARRAY<".repeat(2000), ">".repeat(2000));
+        refused(types, "types nest deeper than 64 levels");
+    }
+
+    #[test]
+    fn distinct_from_ends_before_and() {
+        let shown = |sql: &str| match parse(sql).unwrap() {
+            Statement::Query(query) => query.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let same = |sql: &str, parenthesized: &str| {
+            let written = shown(&format!("SELECT {sql}"));
+            let meant = shown(&format!("SELECT {parenthesized}"));
+            assert_eq!(written, meant.replace(['(', ')'], ""));
+            let Ok(Statement::Query(DfStatement::Statement(written))) =
+                parse(&format!("SELECT {sql}"))
+            else {
+                panic!("a query")
+            };
+            let SqlStatement::Query(query) = *written else { panic!("a query") };
+            let body = query.body.as_select().unwrap().projection[0].clone();
+            let sqlparser::ast::SelectItem::UnnamedExpr(expr) = body else { panic!("{body}") };
+            assert!(matches!(expr, sqlparser::ast::Expr::BinaryOp { .. }), "{expr:?}");
+        };
+        same("a IS DISTINCT FROM b AND c", "(a IS DISTINCT FROM b) AND c");
+        same("a IS NOT DISTINCT FROM b AND c OR d", "((a IS NOT DISTINCT FROM b) AND c) OR d");
     }
 
     #[test]

@@ -58,6 +58,13 @@ pub(super) async fn plan(
         Some(plan) => query_schema(plan)?,
         None => types::schema(&statement.columns)?,
     };
+    if let Some(location) = &statement.location
+        && !session.engine().file_access().allow_local_paths
+    {
+        let message = format!("LOCATION may not choose {location:?}");
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .with_hint("[table_functions] allow_local_paths lets it name files of this machine"));
+    }
     let partitioning = statement.partitioned_by.iter().map(partition_by);
     let table = NewTable {
         ident: name.ident()?,
