@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::registry::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -16,7 +17,7 @@ use crate::catalogs::Catalogs;
 use crate::memory::BoundedPool;
 use crate::session::{Identity, Session};
 use crate::table_functions::FileAccess;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, exact_comparison};
 
 /// The schema of unqualified names in a new session.
 pub const DEFAULT_SCHEMA: &str = "main";
@@ -77,11 +78,12 @@ impl Engine {
             .with_memory_pool(Arc::new(BoundedPool::new(options.memory_bytes)))
             .with_disk_manager_builder(disk)
             .build_arc()?;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(session_config(&options.default_catalog))
             .with_runtime_env(runtime)
             .with_default_features()
             .build();
+        state.register_function_rewrite(exact_comparison::rule())?;
         let manifests = ManifestCache::new(options.manifest_cache_bytes);
         let shared = Shared {
             catalogs: Catalogs::new(options.catalogs, manifests),
@@ -121,8 +123,5 @@ fn session_config(default_catalog: &str) -> SessionConfig {
         .with_information_schema(true);
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
-    // As in the SQL standard, `1.25` is exactly that; a double would lose digits of it on its way
-    // into a decimal column.
-    options.sql_parser.parse_float_as_decimal = true;
     config
 }

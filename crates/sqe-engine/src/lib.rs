@@ -8,6 +8,7 @@ mod convert;
 mod deadline;
 mod engine;
 mod error;
+mod exact_comparison;
 mod functions;
 mod memory;
 mod parse;

@@ -116,7 +116,7 @@ fn settle(statement: &mut DfStatement) {
 fn settle_ast(ast: &mut impl VisitMut) {
     distinct_from::ends_before_and(ast);
     alike::tell_apart(ast);
-    numbers::exponents_are_doubles(ast);
+    numbers::keep_digits(ast);
 }
 
 fn drop_final_semicolons(tokens: &mut Vec<TokenWithSpan>) {
