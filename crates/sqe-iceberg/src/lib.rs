@@ -14,6 +14,7 @@ pub mod provider;
 mod scan;
 pub mod schema;
 pub mod storage;
+mod successor;
 pub mod table;
 pub mod transform;
 mod value;

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use datafusion::scalar::ScalarValue;
 use iceberg::spec::{PrimitiveLiteral, Transform};
 
+use crate::successor::{next_bytes, next_string};
 use crate::value::to_scalar;
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -91,27 +92,6 @@ fn last_of_truncated(
         }
         _ => None,
     }
-}
-
-/// A string larger than all that begin with `prefix`.
-fn next_string(prefix: &str) -> Option<String> {
-    let mut chars: Vec<char> = prefix.chars().collect();
-    while let Some(last) = chars.pop() {
-        // The range skips the surrogates, which are no characters.
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            chars.push(next);
-            return Some(chars.into_iter().collect());
-        }
-    }
-    None
-}
-
-/// Bytes larger than all that begin with `prefix`.
-fn next_bytes(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
-    let mut next = prefix[..=last].to_vec();
-    next[last] += 1;
-    Some(next)
 }
 
 /// When a year, month, day or hour begins, in microseconds from 1970.

@@ -6,6 +6,7 @@
 use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType};
 
 use super::metrics::MetricsMode;
+use crate::successor::{next_bytes, next_string};
 
 /// A bound that is not above `value`.
 pub(super) fn lower_bound(value: Datum, mode: MetricsMode) -> Datum {
@@ -51,26 +52,6 @@ fn binary(data_type: &PrimitiveType, bytes: Vec<u8>) -> Datum {
 /// The first `length` characters, where there are more.
 fn prefix(text: &str, length: usize) -> Option<&str> {
     text.char_indices().nth(length).map(|(end, _)| &text[..end])
-}
-
-/// The least string above all that begin with `prefix` and that is not longer.
-fn next_string(prefix: &str) -> Option<String> {
-    let mut chars: Vec<char> = prefix.chars().collect();
-    while let Some(last) = chars.pop() {
-        // The range steps over the surrogates, which are no characters.
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            chars.push(next);
-            return Some(chars.into_iter().collect());
-        }
-    }
-    None
-}
-
-fn next_bytes(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != 0xFF)?;
-    let mut next = prefix[..=last].to_vec();
-    next[last] += 1;
-    Some(next)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A server process that a test started.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// The built server, without the environment of the test.
@@ -21,6 +22,22 @@ impl Running {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().map(BufReader::new);
         Self { child, stderr }
+    }
+
+    /// Starts a server over `dir` with the configuration `toml`; returns it and its address.
+    pub(crate) fn with_config(dir: &Path, toml: &str) -> (Self, String) {
+        let file = dir.join("sqe.toml");
+        std::fs::write(&file, toml).unwrap();
+        let mut running = Self::start(
+            server()
+                .args(["--port", "0", "--http-port", "0", "--data-dir"])
+                .arg(dir.join("data"))
+                .arg("--config")
+                .arg(&file),
+        );
+        let address = running.wait_for("listening on");
+        running.ignore_rest();
+        (running, address)
     }
 
     /// Waits for the line `PREFIX ADDRESS` and returns the address.

@@ -28,19 +28,9 @@ async fn clients_connect_by_the_right_ca_only() {
     let ca = certificate(dir.path());
     let strangers = tempfile::tempdir().unwrap();
     let wrong_ca = certificate(strangers.path());
-    let file = dir.path().join("sqe.toml");
     let config =
         format!("[tls]\ncert = \"{0}/cert.pem\"\nkey = \"{0}/key.pem\"\n", dir.path().display());
-    std::fs::write(&file, config).unwrap();
-    let mut running = Running::start(
-        server()
-            .args(["--port", "0", "--http-port", "0", "--data-dir"])
-            .arg(dir.path().join("data"))
-            .arg("--config")
-            .arg(&file),
-    );
-    let address = running.wait_for("listening on");
-    running.ignore_rest();
+    let (_running, address) = Running::with_config(dir.path(), &config);
     let port = address.rsplit(':').next().unwrap();
 
     let mut db = FlightDb::log_in(connect(port, &ca).await.unwrap(), "ada").await;
