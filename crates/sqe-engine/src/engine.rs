@@ -17,7 +17,7 @@ use crate::catalogs::Catalogs;
 use crate::memory::BoundedPool;
 use crate::session::{Identity, Session};
 use crate::table_functions::FileAccess;
-use crate::{Error, ErrorKind, Result, exact_comparison};
+use crate::{Error, ErrorKind, Result, cooperation, exact_comparison};
 
 /// The schema of unqualified names in a new session.
 pub const DEFAULT_SCHEMA: &str = "main";
@@ -82,6 +82,7 @@ impl Engine {
             .with_config(session_config(&options.default_catalog))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rules(cooperation::rules())
             .build();
         state.register_function_rewrite(exact_comparison::rule())?;
         let manifests = ManifestCache::new(options.manifest_cache_bytes);

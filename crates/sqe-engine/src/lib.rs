@@ -5,6 +5,7 @@
 
 mod catalogs;
 mod convert;
+mod cooperation;
 mod deadline;
 mod engine;
 mod error;
@@ -13,6 +14,7 @@ mod functions;
 mod memory;
 mod parse;
 mod plan;
+mod planning;
 mod session;
 mod statement;
 mod suggest;

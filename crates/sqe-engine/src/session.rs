@@ -10,7 +10,7 @@ use crate::catalogs::TableName;
 use crate::functions::session_functions;
 use crate::plan::{Planner, Sources};
 use crate::statement::Planned;
-use crate::{Engine, Result, parse, statement, table_functions};
+use crate::{Engine, Result, statement, table_functions};
 
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +88,7 @@ impl Session {
 
     /// Parses and plans exactly one statement. Nothing that changes anything runs here.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
-        let statement = parse::parse(sql)?;
-        let (planned, sources) = statement::plan(self, statement).await?;
+        let (planned, sources) = statement::prepare(self, sql).await?;
         Ok(Prepared {
             session: self.clone(),
             sql: sql.into(),

@@ -5,7 +5,7 @@ use sqlparser::ast::{ObjectName, Query};
 use sqlparser::tokenizer::Token;
 
 use super::{Cursor, SqlType, data_type};
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// A table to create, as it was written.
 #[derive(Debug, Clone)]
@@ -58,10 +58,27 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
         table.columns = columns(cursor)?;
     }
     while clause(cursor, &mut table)? {}
+    take_location(&mut table)?;
     if table.columns.is_empty() && table.query.is_none() {
         return Err(cursor.expected("columns or AS query"));
     }
     Ok(table)
+}
+
+/// Trino writes the location among the properties. It is none: whoever may choose one is decided
+/// where the clause is.
+fn take_location(table: &mut CreateTable) -> Result<()> {
+    let (locations, properties): (Vec<_>, _) = std::mem::take(&mut table.properties)
+        .into_iter()
+        .partition(|(key, _)| key.eq_ignore_ascii_case("location"));
+    table.properties = properties;
+    for (_, location) in locations {
+        if table.location.replace(location).is_some() {
+            let message = "the location of the table is given twice";
+            return Err(Error::new(ErrorKind::InvalidStatement, message));
+        }
+    }
+    Ok(())
 }
 
 fn columns(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnDef>> {

@@ -1,6 +1,7 @@
 //! `CREATE TABLE`, with or without a query.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -23,7 +24,7 @@ pub(crate) struct CreateTable {
     name: TableName,
     if_not_exists: bool,
     table: NewTable,
-    query: Option<LogicalPlan>,
+    query: Option<Arc<LogicalPlan>>,
 }
 
 const TRANSFORMS: [&str; 8] =
@@ -50,7 +51,7 @@ pub(super) async fn plan(
                 .with_hint("name and cast the columns in the query"));
             }
             let query = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
-            Some(Planner::new(session.engine(), state).plan(query).await?)
+            Some(Arc::new(Planner::new(session.engine(), state).plan(query).await?))
         }
         None => None,
     };
@@ -146,7 +147,7 @@ impl CreateTable {
         }
         let created = match &self.query {
             Some(query) => {
-                let state = session.snapshot();
+                let state = Arc::new(session.snapshot());
                 let input = physical_plan(&state, query).await?;
                 let table = self.table.clone();
                 write::create_table_as(catalog, table, input, state.task_ctx()).await.map(Some)

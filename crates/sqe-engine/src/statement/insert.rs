@@ -50,7 +50,7 @@ pub(super) async fn plan(
 impl Insert {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
         let catalog = session.engine().catalogs().writable(&self.name.catalog)?;
-        let state = session.snapshot();
+        let state = Arc::new(session.snapshot());
         let input = physical_plan(&state, &self.input).await?;
         let rows = write::append(catalog, &self.table, input, state.task_ctx()).await?;
         Ok(Output::Done { affected: Some(rows) })

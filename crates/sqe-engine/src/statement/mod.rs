@@ -20,8 +20,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SessionState;
 
 use crate::deadline::Deadline;
-use crate::parse::Statement;
+use crate::parse::{self, Statement};
 use crate::plan::{SourceRecorder, Sources};
+use crate::planning::on_own_thread;
 use crate::{Output, Result, Session};
 
 /// A statement that can be run any number of times.
@@ -39,8 +40,17 @@ pub(crate) enum Planned {
     Setting(setting::Setting),
 }
 
-/// Plans a statement in a session; also returns what the plan depends on.
-pub(crate) async fn plan(session: &Session, statement: Statement) -> Result<(Planned, Sources)> {
+/// Parses and plans a statement within the time that statements have; also returns what the plan
+/// depends on.
+pub(crate) async fn prepare(session: &Session, sql: &str) -> Result<(Planned, Sources)> {
+    let deadline = Deadline::after(session.engine().statement_timeout());
+    let (session, sql) = (session.clone(), sql.to_owned());
+    let prepared =
+        on_own_thread(move || async move { plan(&session, parse::parse(&sql)?).await });
+    deadline.bound(prepared).await
+}
+
+async fn plan(session: &Session, statement: Statement) -> Result<(Planned, Sources)> {
     let mut state = session.snapshot();
     let recorder = SourceRecorder::begin(&mut state);
     let planned = plan_with(session, &state, statement).await?;

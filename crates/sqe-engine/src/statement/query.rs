@@ -9,12 +9,13 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as DfStatement;
 
 use crate::plan::Planner;
+use crate::planning::on_own_thread;
 use crate::{Error, ErrorKind, Output, Result, Session};
 
 /// A query whose tables are pinned to their snapshots.
 #[derive(Debug)]
 pub(crate) struct Query {
-    plan: LogicalPlan,
+    plan: Arc<LogicalPlan>,
 }
 
 pub(super) async fn plan(
@@ -33,7 +34,7 @@ pub(super) async fn plan(
         }
     }
     let plan = Planner::new(session.engine(), state).plan(statement).await?;
-    Ok(Query { plan: explain_input_of_writes(plan) })
+    Ok(Query { plan: Arc::new(explain_input_of_writes(plan)) })
 }
 
 /// The physical plan of a write is made where it runs; EXPLAIN shows the query below it.
@@ -56,7 +57,7 @@ impl Query {
     }
 
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let state = session.snapshot();
+        let state = Arc::new(session.snapshot());
         let physical = physical_plan(&state, &self.plan).await?;
         Ok(Output::Rows(execute_stream(physical, state.task_ctx())?))
     }
@@ -64,8 +65,9 @@ impl Query {
 
 /// A physical plan of its own for one run: one that has run is used up.
 pub(super) async fn physical_plan(
-    state: &SessionState,
-    plan: &LogicalPlan,
+    state: &Arc<SessionState>,
+    plan: &Arc<LogicalPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(state.create_physical_plan(plan).await?)
+    let (state, plan) = (Arc::clone(state), Arc::clone(plan));
+    on_own_thread(move || async move { Ok(state.create_physical_plan(&plan).await?) }).await
 }
