@@ -2,7 +2,9 @@
 //! compare for seconds and answer none. Whoever waits for the thread in the meantime, such as the
 //! deadline or the cancellation of the same statement, would wait for the join.
 
+mod aside;
 mod pace;
+mod pieces;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use datafusion::physical_plan::joins::{
 };
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-use pace::PacedExec;
+use pace::{Pace, PacedExec};
 
 /// The rules of DataFusion with the one of this module behind the rule that does the same for
 /// sources. The rules that follow push filters through both.
@@ -48,8 +50,9 @@ impl PhysicalOptimizerRule for CooperativeJoins {
             let probe = inputs.pop().filter(|_| join == Join::Compares);
             let join = match probe {
                 Some(probe) => {
-                    inputs.push(Arc::new(PacedExec::new(probe)));
-                    replace_children_if_necessary(node, inputs)?
+                    inputs.push(Arc::new(PacedExec::new(probe, Pace::Pieces)));
+                    let join = replace_children_if_necessary(node, inputs)?;
+                    Arc::new(PacedExec::new(join, Pace::Aside))
                 }
                 None => node,
             };
