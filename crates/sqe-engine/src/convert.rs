@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 
+use crate::memory;
 use crate::parse::syntax_error;
 use crate::suggest::nearest;
 use crate::{Error, ErrorKind, Location};
@@ -50,7 +51,7 @@ impl From<DataFusionError> for Error {
             E::Plan(message) => plan_error(&message),
             E::Configuration(message) => Self::new(ErrorKind::InvalidStatement, message),
             E::NotImplemented(message) => Self::new(ErrorKind::Unsupported, message),
-            E::ResourcesExhausted(message) => Self::new(ErrorKind::ResourceExhausted, message),
+            E::ResourcesExhausted(message) => exhausted(&message),
             E::Execution(message) => Self::new(ErrorKind::Execution, message),
             E::IoError(error) => from_io(&error),
             E::ObjectStore(error) => from_external(&*error),
@@ -71,7 +72,7 @@ fn from_ref(error: &DataFusionError) -> Error {
         E::ArrowError(inner, _) => from_arrow(inner),
         E::Plan(message) => plan_error(message),
         E::NotImplemented(message) => Error::new(ErrorKind::Unsupported, message),
-        E::ResourcesExhausted(message) => Error::new(ErrorKind::ResourceExhausted, message),
+        E::ResourcesExhausted(message) => exhausted(message),
         E::Execution(message) => Error::new(ErrorKind::Execution, message),
         E::IoError(error) => from_io(error),
         E::ObjectStore(error) => from_external(&**error),
@@ -142,6 +143,13 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::IoError(_, error) => from_io(error),
         ArrowError::NotYetImplemented(message) => Error::new(ErrorKind::Unsupported, message),
         ArrowError::ParquetError(message) => Error::new(ErrorKind::DataCorrupt, message),
+        ArrowError::ArithmeticOverflow(message) => {
+            let operation = message.strip_prefix("Overflow happened on: ").unwrap_or(message);
+            let message = format!("the result of {operation} does not fit into its type");
+            Error::new(ErrorKind::Execution, message).with_hint("cast to a wider type first")
+        }
+        ArrowError::DivideByZero => Error::new(ErrorKind::Execution, "division by zero")
+            .with_hint("NULLIF(divisor, 0) makes the result null"),
         other => Error::new(ErrorKind::Execution, lowercase_start(&other.to_string())),
     }
 }
@@ -170,6 +178,21 @@ fn is_storage_full(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+/// A limit of memory or of disk, with the key that raises it.
+pub(crate) fn exhausted(message: &str) -> Error {
+    if message.contains("during the spilling process") {
+        let message = "the spill files of all statements together are above limits.spill";
+        return Error::new(ErrorKind::ResourceExhausted, message)
+            .with_hint("raise limits.spill, or ask for fewer rows at once");
+    }
+    let message = message.lines().next().unwrap_or_default().trim_end_matches('.');
+    let error = Error::new(ErrorKind::ResourceExhausted, lowercase_start(message));
+    if message.contains(memory::LIMIT) {
+        return error.with_hint(format!("raise {}, or ask for fewer rows at once", memory::LIMIT));
+    }
+    error
 }
 
 /// Planning errors; DataFusion puts its own suggestions on a second line.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::registry::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -17,7 +16,7 @@ use crate::catalogs::Catalogs;
 use crate::memory::BoundedPool;
 use crate::session::{Identity, Session};
 use crate::table_functions::FileAccess;
-use crate::{Error, ErrorKind, Result, cooperation, exact_comparison};
+use crate::{Error, ErrorKind, Result, cooperation, rewrites};
 
 /// The schema of unqualified names in a new session.
 pub const DEFAULT_SCHEMA: &str = "main";
@@ -84,7 +83,7 @@ impl Engine {
             .with_default_features()
             .with_physical_optimizer_rules(cooperation::rules())
             .build();
-        state.register_function_rewrite(exact_comparison::rule())?;
+        rewrites::register(&mut state)?;
         let manifests = ManifestCache::new(options.manifest_cache_bytes);
         let shared = Shared {
             catalogs: Catalogs::new(options.catalogs, manifests),

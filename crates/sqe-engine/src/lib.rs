@@ -15,6 +15,7 @@ mod memory;
 mod parse;
 mod plan;
 mod planning;
+mod rewrites;
 mod session;
 mod statement;
 mod suggest;

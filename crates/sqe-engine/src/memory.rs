@@ -7,11 +7,13 @@ use std::num::NonZeroUsize;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
+    human_readable_size,
 };
+use tracing::debug;
 
-use crate::{Error, ErrorKind};
+use crate::convert;
 
-/// How many of the largest operators an error names.
+/// How many of the largest operators the log names.
 const NAMED_OPERATORS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 
 /// The build side of a nested-loop join. When its memory is refused, DataFusion falls back to
@@ -20,7 +22,21 @@ const NAMED_OPERATORS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 /// "resources exhausted" keeps it from doing so.
 const NESTED_LOOP_JOIN: &str = "NestedLoopJoinLoad[";
 
-/// A bounded pool whose errors name the largest operators.
+/// What users call the operators, by the beginning of their consumers' names.
+const OPERATORS: [(&str, &str); 7] = [
+    ("HashJoinInput", "a hash join"),
+    (NESTED_LOOP_JOIN, "a nested-loop join"),
+    ("CrossJoin", "a cross join"),
+    ("ExternalSorter", "a sort"),
+    ("TopK", "an ORDER BY with LIMIT"),
+    ("GroupedHashAggregate", "a GROUP BY"),
+    ("AggregateStream", "an aggregate function"),
+];
+
+/// The key that bounds the pool.
+pub(crate) const LIMIT: &str = "limits.memory";
+
+/// A bounded pool whose errors name the operator; the log names the largest ones.
 #[derive(Debug)]
 pub(crate) struct BoundedPool(TrackConsumersPool<FairSpillPool>);
 
@@ -28,6 +44,25 @@ impl BoundedPool {
     /// A pool of `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         Self(TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_OPERATORS))
+    }
+}
+
+impl BoundedPool {
+    /// Why `consumer`, which has `held` bytes, does not get `additional` ones.
+    fn refusal(&self, consumer: &str, additional: usize, held: usize) -> String {
+        let known = OPERATORS.iter().find(|(prefix, _)| consumer.starts_with(prefix));
+        let operator = known.map_or(consumer, |(_, operator)| operator);
+        let size = human_readable_size;
+        let (additional, held) = (size(additional), size(held));
+        let of_limit = match self.memory_limit() {
+            MemoryLimit::Finite(limit) => format!(" of {}", size(limit)),
+            _ => String::new(),
+        };
+        let all = size(self.reserved());
+        format!(
+            "out of memory: {operator} needs {additional} more than its {held}, and all statements \
+             together hold {all}{of_limit} ({LIMIT})"
+        )
     }
 }
 
@@ -54,9 +89,12 @@ impl MemoryPool for BoundedPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         self.0.try_grow(reservation, additional).map_err(|error| {
-            match reservation.consumer().name().starts_with(NESTED_LOOP_JOIN) {
-                true => final_refusal(&error),
-                false => error,
+            let name = reservation.consumer().name();
+            debug!(%error, name, "memory was refused");
+            let message = self.refusal(name, additional, reservation.size());
+            match name.starts_with(NESTED_LOOP_JOIN) {
+                true => convert::exhausted(&message).into(),
+                false => DataFusionError::ResourcesExhausted(message),
             }
         })
     }
@@ -76,15 +114,12 @@ impl fmt::Display for BoundedPool {
     }
 }
 
-fn final_refusal(error: &DataFusionError) -> DataFusionError {
-    Error::new(ErrorKind::ResourceExhausted, error.strip_backtrace()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::{Error, ErrorKind};
 
     #[test]
     fn a_nested_loop_join_is_not_told_that_resources_are_exhausted() {
@@ -97,6 +132,11 @@ mod tests {
         assert!(matches!(sort.find_root(), DataFusionError::ResourcesExhausted(_)), "{sort}");
         let join = refuse("NestedLoopJoinLoad[0]");
         assert!(matches!(join.find_root(), DataFusionError::External(_)), "{join}");
-        assert_eq!(Error::from(join).kind, ErrorKind::ResourceExhausted);
+        let (sort, join) = (Error::from(sort), Error::from(join));
+        assert_eq!(join.kind, ErrorKind::ResourceExhausted);
+        let expected = "out of memory: a sort needs 101.0 B more than its 0.0 B, and all \
+                        statements together hold 0.0 B of 100.0 B (limits.memory)";
+        assert_eq!(sort.message, expected);
+        assert!(sort.hint.is_some() && sort.hint == join.hint);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
@@ -20,8 +20,10 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::scalar::ScalarValue;
 
 use super::file_calls::FileCalls;
+use super::types::IcebergTypes;
 use crate::catalogs::TableName;
 use crate::suggest::nearest;
 use crate::{Error, ErrorKind};
@@ -42,6 +44,21 @@ impl<'a> Context<'a> {
         let mut relation_planners = state.relation_planners().to_vec();
         relation_planners.push(Arc::new(calls));
         Self { state, tables, relation_planners }
+    }
+}
+
+/// Table functions take timestamps of nanoseconds only.
+fn in_nanoseconds(arg: Expr) -> Result<Expr> {
+    match arg {
+        Expr::Literal(value @ ScalarValue::TimestampMicrosecond(..), metadata) => {
+            let zone = match value.data_type() {
+                DataType::Timestamp(_, zone) => zone,
+                _ => None,
+            };
+            let value = value.cast_to(&DataType::Timestamp(TimeUnit::Nanosecond, zone))?;
+            Ok(Expr::Literal(value, metadata))
+        }
+        other => Ok(other),
     }
 }
 
@@ -83,7 +100,8 @@ impl ContextProvider for Context<'_> {
         let schema = DFSchema::empty();
         let constant =
             |arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg));
-        let args = args.into_iter().map(constant).collect::<Result<Vec<_>>>()?;
+        let args = args.into_iter().map(|arg| constant(arg).and_then(in_nanoseconds));
+        let args = args.collect::<Result<Vec<_>>>()?;
         let table =
             function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;
         Ok(provider_as_source(table))
@@ -109,7 +127,7 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        None
+        Some(Arc::new(IcebergTypes::new(self.state)))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -4,8 +4,11 @@
 mod context;
 mod file_calls;
 mod information_schema;
+mod inserts;
 mod sources;
+mod types;
 mod views;
+mod whole_numbers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,12 +50,13 @@ impl<'a> Planner<'a> {
     }
 
     /// The logical plan of a query, an INSERT or a setting, with its types checked.
-    pub(crate) async fn plan(&self, statement: DfStatement) -> Result<LogicalPlan> {
+    pub(crate) async fn plan(&self, mut statement: DfStatement) -> Result<LogicalPlan> {
         let tables = self.load_tables(&statement).await?;
+        inserts::prepare(self.state, &mut statement, &tables)?;
         let calls = file_calls::open(self, &statement).await?;
         let context = Context::new(self.state, tables, calls);
         let planner = SqlToRel::new_with_options(&context, parser_options(self.state));
-        let plan = planner.statement_to_plan(statement)?;
+        let plan = inserts::keep_fractions(planner.statement_to_plan(statement)?)?;
         // Type coercion belongs to planning: its errors are errors of the text, and only after it
         // does the plan have the columns that the client will see.
         let config = self.state.config_options();

@@ -1,0 +1,112 @@
+//! A cast to a type of whole numbers that fails for a fraction.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::kernels::cmp::distinct;
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use crate::{Error, ErrorKind};
+
+/// `value`, a float or a decimal, as `to`, which is what `column` has.
+pub(super) fn checked(value: Expr, column: &str, to: &DataType) -> Expr {
+    let signature = Signature::any(1, Volatility::Immutable);
+    let whole = WholeNumber { column: column.to_owned(), to: to.clone(), signature };
+    ScalarUDF::new_from_impl(whole).call(vec![value])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WholeNumber {
+    column: String,
+    to: DataType,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for WholeNumber {
+    fn name(&self) -> &str {
+        "whole_number"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.to.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
+        let values = ColumnarValue::values_to_arrays(&args.args)?;
+        let whole = self.cast(&values[0])?;
+        Ok(match scalar {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&whole, 0)?),
+            false => ColumnarValue::Array(whole),
+        })
+    }
+}
+
+impl WholeNumber {
+    fn cast(&self, values: &ArrayRef) -> Result<ArrayRef> {
+        if let Some(row) = first_fraction(values)? {
+            let value = array_value_to_string(values, row)?;
+            let message = format!("column {:?}: {value} is not a whole number", self.column);
+            return Err(Error::new(ErrorKind::Execution, message)
+                .with_hint("round(..) rounds it, a CAST to an integer type cuts it off")
+                .into());
+        }
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        cast_with_options(values, &self.to, &strict).map_err(|error| {
+            let message = format!("column {:?}: {error}", self.column);
+            Error::new(ErrorKind::Execution, message).into()
+        })
+    }
+}
+
+/// The first row whose value has a fraction. What is no number, or too large, has none.
+fn first_fraction(values: &ArrayRef) -> Result<Option<usize>> {
+    if values.data_type().is_floating() {
+        let doubles = cast(values, &DataType::Float64)?;
+        let doubles = doubles.as_primitive::<Float64Type>();
+        let fraction = |value: f64| value.is_finite() && value.fract() != 0.0;
+        return Ok((0..doubles.len())
+            .find(|row| doubles.is_valid(*row) && fraction(doubles.value(*row))));
+    }
+    let precision = match values.data_type() {
+        DataType::Decimal256(..) => DataType::Decimal256(76, 0),
+        _ => DataType::Decimal128(38, 0),
+    };
+    let whole = cast(&cast(values, &precision)?, values.data_type())?;
+    let fractions = distinct(values, &whole)?;
+    Ok((0..fractions.len()).find(|row| fractions.value(*row)))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Decimal128Array, Float32Array, Float64Array};
+
+    use super::*;
+
+    #[test]
+    fn only_fractions_are_refused() {
+        let check = |values: ArrayRef, expected: Option<usize>| {
+            assert_eq!(first_fraction(&values).unwrap(), expected, "{values:?}");
+        };
+        let decimals = |values: Vec<Option<i128>>| {
+            let values = Decimal128Array::from(values).with_precision_and_scale(38, 2).unwrap();
+            Arc::new(values) as ArrayRef
+        };
+        check(Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(1e300)])), None);
+        check(Arc::new(Float32Array::from(vec![1.0, 2.5, 3.5])), Some(1));
+        check(decimals(vec![Some(200), None, Some(i128::from(i64::MAX) * 100)]), None);
+        check(decimals(vec![None, Some(-250)]), Some(1));
+        check(decimals(vec![Some(10_i128.pow(38) - 1)]), Some(0));
+    }
+}
