@@ -12,8 +12,7 @@ import tempfile
 
 import datafusion
 
-import datasets
-from harness import best_of, fresh_server, report
+from harness import best_of, datasets, fresh_server, report
 
 
 def main():

@@ -9,6 +9,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests" / "clients"))
 
+import datasets  # noqa: E402, F401
 import server as process  # noqa: E402
 
 _target = os.environ.get("CARGO_TARGET_DIR") or process.cache_dir() / "target"

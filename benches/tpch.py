@@ -9,8 +9,7 @@ import argparse
 
 import datafusion
 
-import datasets
-from harness import best_of, fresh_server, report
+from harness import best_of, datasets, fresh_server, report
 
 
 def load(cursor, scale: str):
@@ -26,7 +25,7 @@ def raw_engine(data_dir) -> datafusion.SessionContext:
     """DataFusion with the data files of each table."""
     context = datafusion.SessionContext()
     for table in datasets.TPCH_TABLES:
-        (folder,) = {path.parent for path in data_dir.rglob("*.parquet") if table in path.parts[-3]}
+        (folder,) = {path.parent for path in data_dir.rglob("*.parquet") if path.parts[-3] == table}
         context.register_parquet(table, str(folder))
     return context
 

@@ -11,6 +11,6 @@ shift
 
 need_cargo
 need_python
-cargo build --release --locked -p sqe-server
+build_release
 env=$(python_env tests/clients/requirements.txt benches/requirements.txt)
 exec "$env/bin/python" "benches/$name.py" "$@"

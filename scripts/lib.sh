@@ -23,6 +23,12 @@ need_cargo() {
     die "a C compiler is missing: install one that is called cc (gcc or clang), then run this again"
 }
 
+# Builds both binaries for use. One command for all who need them, because Cargo gives the
+# dependencies other features, and builds them again, where other packages are named.
+build_release() {
+  cargo build --release --locked -p sqe-server -p sqe-cli
+}
+
 need_lints() {
   for part in rustfmt clippy; do
     cargo "${part/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$part" ||

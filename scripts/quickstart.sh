@@ -41,7 +41,7 @@ done
 need_cargo
 step "build"
 case "${SQE_PROFILE:-release}" in
-  release) cargo build --release --locked -p sqe-server -p sqe-cli && bin=$CARGO_TARGET_DIR/release ;;
+  release) build_release && bin=$CARGO_TARGET_DIR/release ;;
   # The build of the tests has the binaries, too, and scripts/test.sh has made it already.
   dev) cargo test --workspace --no-run --locked && bin=$CARGO_TARGET_DIR/debug ;;
   *) die "SQE_PROFILE must be release or dev, got \"$SQE_PROFILE\"" ;;

@@ -76,8 +76,9 @@ fn first_fraction(values: &ArrayRef) -> Result<Option<usize>> {
         let doubles = cast(values, &DataType::Float64)?;
         let doubles = doubles.as_primitive::<Float64Type>();
         let fraction = |value: f64| value.is_finite() && value.fract() != 0.0;
-        return Ok((0..doubles.len())
-            .find(|row| doubles.is_valid(*row) && fraction(doubles.value(*row))));
+        return Ok(
+            (0..doubles.len()).find(|row| doubles.is_valid(*row) && fraction(doubles.value(*row)))
+        );
     }
     let precision = match values.data_type() {
         DataType::Decimal256(..) => DataType::Decimal256(76, 0),

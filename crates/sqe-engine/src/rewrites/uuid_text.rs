@@ -76,9 +76,8 @@ fn parsed(text: Box<Expr>) -> Result<Box<Expr>> {
 }
 
 fn parse(text: &str) -> Result<Uuid> {
-    Uuid::parse_str(text).map_err(|_| {
-        Error::new(ErrorKind::Execution, format!("{text:?} is not a uuid")).into()
-    })
+    Uuid::parse_str(text)
+        .map_err(|_| Error::new(ErrorKind::Execution, format!("{text:?} is not a uuid")).into())
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -59,9 +59,9 @@ fn is_zero(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(value, _) => {
             value.data_type().is_numeric()
-                && value
-                    .cast_to(&DataType::Float64)
-                    .is_ok_and(|value| matches!(value, ScalarValue::Float64(Some(zero)) if zero == 0.0))
+                && value.cast_to(&DataType::Float64).is_ok_and(
+                    |value| matches!(value, ScalarValue::Float64(Some(zero)) if zero == 0.0),
+                )
         }
         Expr::Negative(inner) => is_zero(inner),
         _ => false,

@@ -45,8 +45,7 @@ pub(crate) enum Planned {
 pub(crate) async fn prepare(session: &Session, sql: &str) -> Result<(Planned, Sources)> {
     let deadline = Deadline::after(session.engine().statement_timeout());
     let (session, sql) = (session.clone(), sql.to_owned());
-    let prepared =
-        on_own_thread(move || async move { plan(&session, parse::parse(&sql)?).await });
+    let prepared = on_own_thread(move || async move { plan(&session, parse::parse(&sql)?).await });
     deadline.bound(prepared).await
 }
 

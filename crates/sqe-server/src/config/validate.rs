@@ -7,6 +7,9 @@ use super::{CatalogKind, Config, Problems};
 /// Below this the operators of a single query cannot hold their batches.
 const MIN_MEMORY: ByteSize = ByteSize::mib(64);
 
+/// Catalogs that are there without a configuration.
+const GENERATED: [&str; 1] = ["tpch"];
+
 impl Config {
     pub(super) fn validate(&self, problems: &mut Problems) {
         let mut add = |message: String| problems.add(None, message);
@@ -29,6 +32,20 @@ impl Config {
         if self.limits.memory < MIN_MEMORY {
             let got = self.limits.memory;
             add(format!("limits.memory: must be at least {MIN_MEMORY}, got {got}"));
+        }
+        for name in self.catalogs.keys() {
+            if GENERATED.contains(&name.as_str()) {
+                add(format!("catalogs.{name}: the server has a catalog of that name of its own"));
+            }
+            if name.is_empty() || name.contains('.') {
+                add(format!("catalogs.{name:?}: a catalog's name must not be empty or have a dot"));
+            }
+        }
+        let auth = &self.auth;
+        if !auth.allow_anonymous && auth.token_endpoint.is_none() && auth.issuer.is_none() {
+            add("auth.allow_anonymous: nobody could log in, because neither auth.token_endpoint nor \
+                 auth.issuer is set"
+                .into());
         }
         for (place, catalog) in self.all_catalogs() {
             if catalog.effective_kind() == CatalogKind::Rest && catalog.uri.is_none() {

@@ -111,8 +111,12 @@ fn check_free(connection: &Connection, key: &Key, location: &str) -> Result<()> 
     }
     // Two tables in one directory would delete each other's files when they are cleaned up.
     match entries::location_owner(connection, location.trim_end_matches('/'))? {
-        Some(owner) => Err(Error::invalid(format!("location {location} belongs to {owner}"))),
         None => Ok(()),
+        // Outside a transaction, the owner may be the table itself, created since it was looked for.
+        Some(owner) => match entries::find(connection, key)? {
+            Some(entry) => Err(entries::already_exists(entry.kind, &key.ident)),
+            None => Err(Error::invalid(format!("location {location} belongs to {owner}"))),
+        },
     }
 }
 
