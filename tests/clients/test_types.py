@@ -32,7 +32,7 @@ MOMENT = datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)
         ("''", pa.string(), ""),
         ("X'00ff'", pa.binary(), b"\x00\xff"),
         ("DATE '0001-01-01'", pa.date32(), datetime.date(1, 1, 1)),
-        ("CAST('12:34:56.789' AS TIME)", pa.time64("ns"), MOMENT.time()),
+        ("CAST('12:34:56.789' AS TIME)", pa.time64("us"), MOMENT.time()),
         (
             "arrow_cast('2024-02-29T12:34:56.789', 'Timestamp(Microsecond, None)')",
             pa.timestamp("us"),
