@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from adbc_driver_manager import Error
+from adbc_driver_manager import AdbcStatusCode, Error
 
-from server import LARGE_MESSAGES, wait_until
+from server import LARGE_MESSAGES, Server, wait_until
 
 
 def test_a_statement_of_64_mib_is_refused_and_one_of_15_is_not(server):
@@ -101,3 +101,76 @@ def test_a_client_that_vanishes_in_the_middle_of_an_insert(server, schema, curso
     wait_until(lambda: files() == before, what="the removal of the INSERT's files")
     cursor.execute("SELECT count(*) FROM t")
     assert cursor.fetchall() == [(10,)]
+
+
+MILLION = "generate_series(1, 1000000)"
+ENDLESS = {
+    "cross": f"{MILLION} AS a(x) CROSS JOIN {MILLION} AS b(y)",
+    "nested loops without a pair": f"{MILLION} AS a(x) JOIN {MILLION} AS b(y) ON x > y + 2000000",
+    "nested loops with many": f"{MILLION} AS a(x) JOIN {MILLION} AS b(y) ON x < y",
+    "outer nested loops": f"{MILLION} AS a(x) FULL JOIN {MILLION} AS b(y) ON x > y + 2000000",
+    "one key": f"{MILLION} AS a(x) JOIN {MILLION} AS b(y) ON x % 1 = y % 1",
+    "one key and a filter": f"{MILLION} AS a(x) JOIN {MILLION} AS b(y) ON x % 1 = y % 1 AND x > y + 2000000",
+}
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """A server with a short deadline."""
+    limits = {"SQE__LIMITS__STATEMENT_TIMEOUT": "2s"}
+    with Server(tmp_path_factory.mktemp("hasty"), env=limits) as running:
+        yield running
+
+
+@pytest.mark.parametrize("join", ENDLESS)
+def test_a_deadline_ends_a_join_and_others_go_on_meanwhile(hasty, join):
+    with hasty.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT sum(x % 7) AS n FROM {ENDLESS[join]}")
+        # The statement runs by now. The deadline of this one is as short.
+        with hasty.connect() as other, other.cursor() as meanwhile:
+            meanwhile.execute("SELECT 1 AS one")
+            assert meanwhile.fetchall() == [(1,)]
+        with pytest.raises(Error) as raised:
+            cursor.fetchall()
+        assert raised.value.status_code == AdbcStatusCode.TIMEOUT
+    wait_until(hasty.is_idle, what="the end of the join's tasks")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A server with little memory."""
+    with Server(tmp_path_factory.mktemp("small"), env={"SQE__LIMITS__MEMORY": "64MiB"}) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            "SELECT max(r), sum(r) FROM (SELECT row_number() OVER (ORDER BY x % 1000003, x) AS r"
+            " FROM generate_series(1, 10000000) AS t(x))",
+            [(10_000_000, 50_000_005_000_000)],
+        ),
+        (
+            "SELECT count(*), sum(n) FROM (SELECT x, count(*) AS n"
+            " FROM generate_series(1, 8000000) AS t(x) GROUP BY x)",
+            [(8_000_000, 8_000_000)],
+        ),
+    ],
+)
+def test_what_does_not_fit_into_memory_goes_to_disk(small, sql, expected):
+    with small.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        assert cursor.fetchall() == expected
+
+
+def test_a_join_beyond_the_memory_says_so(small):
+    series = "generate_series(1, 9000000)"
+    for condition, operator in [("x = y", "a hash join"), ("x < y", "a nested-loop join")]:
+        with small.connect() as connection, connection.cursor() as cursor:
+            message = rf"out of memory: {operator} needs .* \(limits.memory\); raise limits.memory"
+            with pytest.raises(Error, match=message) as raised:
+                sql = f"SELECT count(*) FROM {series} AS a(x) JOIN {series} AS b(y) ON {condition}"
+                cursor.execute(sql)
+                cursor.fetchall()
+            assert "Failed to allocate" not in str(raised.value)

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     pub(crate) user: Option<String>,
 
     /// Run these statements and exit; may be given several times
-    #[arg(short = 'e', long = "execute", value_name = "SQL")]
+    // A statement may begin with a comment, whose hyphens would be taken for a flag.
+    #[arg(short = 'e', long = "execute", value_name = "SQL", allow_hyphen_values = true)]
     execute: Vec<String>,
 
     /// Run the statements of this file (`-` is stdin) and exit; may be given several times
@@ -103,6 +104,13 @@ mod tests {
             Args::parse_from_iter(["sqe-cli", "-e", "a", "-f", "b.sql", "-e", "c"]).expect("valid");
         let file = Input::File("b.sql".into());
         assert_eq!(args.inputs, [Input::Text("a".into()), file, Input::Text("c".into())]);
+    }
+
+    #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let args = Args::parse_from_iter(["sqe-cli", "-e", "-- nothing", "--tls"]).expect("valid");
+        assert_eq!(args.inputs, [Input::Text("-- nothing".into())]);
+        assert!(args.tls);
     }
 
     #[test]

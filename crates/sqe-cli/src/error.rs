@@ -140,7 +140,18 @@ pub(crate) fn root_cause(mut error: &(dyn StdError + 'static)) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    explained(error.to_string())
+}
+
+/// Both ends see garbage if only one of them speaks TLS.
+fn explained(cause: String) -> String {
+    if cause.contains("InvalidContentType") {
+        return "the server does not speak TLS: leave --tls out".to_owned();
+    }
+    match cause.contains("frame with invalid size") {
+        true => format!("{cause}; if the server speaks TLS, --tls is missing"),
+        false => cause,
+    }
 }
 
 /// `LINE n: ...` of `text` and below it a caret under `place`; none if there is no such line.

@@ -50,7 +50,7 @@ impl From<DataFusionError> for Error {
             E::SchemaError(inner, _) => from_schema_error(&inner),
             E::Plan(message) => plan_error(&message),
             E::Configuration(message) => Self::new(ErrorKind::InvalidStatement, message),
-            E::NotImplemented(message) => Self::new(ErrorKind::Unsupported, message),
+            E::NotImplemented(message) => unsupported(&message),
             E::ResourcesExhausted(message) => exhausted(&message),
             E::Execution(message) => Self::new(ErrorKind::Execution, message),
             E::IoError(error) => from_io(&error),
@@ -71,7 +71,7 @@ fn from_ref(error: &DataFusionError) -> Error {
         E::External(inner) => from_external(&**inner),
         E::ArrowError(inner, _) => from_arrow(inner),
         E::Plan(message) => plan_error(message),
-        E::NotImplemented(message) => Error::new(ErrorKind::Unsupported, message),
+        E::NotImplemented(message) => unsupported(message),
         E::ResourcesExhausted(message) => exhausted(message),
         E::Execution(message) => Error::new(ErrorKind::Execution, message),
         E::IoError(error) => from_io(error),
@@ -148,6 +148,13 @@ fn from_arrow(error: &ArrowError) -> Error {
             let message = format!("the result of {operation} does not fit into its type");
             Error::new(ErrorKind::Execution, message).with_hint("cast to a wider type first")
         }
+        ArrowError::CastError(message) => {
+            let error = Error::new(ErrorKind::Execution, lowercase_start(message));
+            error.with_hint("TRY_CAST gives null where CAST fails")
+        }
+        ArrowError::ParseError(message) => {
+            Error::new(ErrorKind::Execution, lowercase_start(message))
+        }
         ArrowError::DivideByZero => Error::new(ErrorKind::Execution, "division by zero")
             .with_hint("NULLIF(divisor, 0) makes the result null"),
         other => Error::new(ErrorKind::Execution, lowercase_start(&other.to_string())),
@@ -195,8 +202,44 @@ pub(crate) fn exhausted(message: &str) -> Error {
     error
 }
 
+/// What is not built. Some messages end with the syntax tree of the expression, which is nobody's
+/// language.
+fn unsupported(message: &str) -> Error {
+    if message.starts_with("Dot access not supported") {
+        let message = "a field behind an index or a call cannot be read with a dot";
+        return Error::new(ErrorKind::Unsupported, message)
+            .with_hint("write (expression)['field']");
+    }
+    let tree = ["Ident {", "Identifier(", "ValueWithSpan {", "BinaryOp {", "Span("];
+    let end = tree.iter().filter_map(|tree| message.find(tree)).min().unwrap_or(message.len());
+    let message = message[..end].trim_end_matches(|c: char| !c.is_alphanumeric());
+    Error::new(ErrorKind::Unsupported, lowercase_start(message))
+}
+
+/// A call whose arguments no variant of the function takes.
+fn no_matching_call(message: &str) -> Option<Error> {
+    const CALL: &str = "No function matches the given name and argument types '";
+    let (_, rest) = message.split_once(CALL)?;
+    let (call, rest) = rest.split_once('\'')?;
+    let error = Error::new(ErrorKind::InvalidStatement, format!("there is no function {call}"));
+    let candidates = rest.split_once("Candidate functions:").map_or("", |(_, list)| list);
+    let candidates: Vec<&str> =
+        candidates.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Some(match candidates.is_empty() {
+        true => error,
+        false => error.with_hint(format!("there is {}", candidates.join(", "))),
+    })
+}
+
 /// Planning errors; DataFusion puts its own suggestions on a second line.
 fn plan_error(message: &str) -> Error {
+    if let Some(error) = no_matching_call(message) {
+        return error;
+    }
+    if message.starts_with("Column count doesn't match insert query") {
+        let message = "the query answers another number of columns than the INSERT takes";
+        return Error::new(ErrorKind::InvalidStatement, message);
+    }
     let (message, hint) = match message.split_once("\nDid you mean ") {
         Some((message, near)) => (message, Some(format!("did you mean {near}"))),
         None => (message, None),

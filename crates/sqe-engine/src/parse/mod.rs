@@ -28,7 +28,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use data_type::{SqlType, StructField};
 pub(crate) use drop::{Drop, DropKind};
 pub(crate) use schema::CreateSchema;
-pub(crate) use show::{Describe, Show};
+pub(crate) use show::{Describe, LISTS as SHOW_LISTS, Show};
 pub(crate) use view::CreateView;
 
 use crate::{Error, ErrorKind, Location, Result};

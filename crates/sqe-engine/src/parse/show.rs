@@ -4,7 +4,8 @@ use datafusion::sql::parser::Statement as DfStatement;
 use sqlparser::ast::{ObjectName, Statement as SqlStatement};
 
 use super::Cursor;
-use crate::Result;
+use crate::suggest::nearest;
+use crate::{Error, ErrorKind, Result};
 
 /// What to show. `like` is a pattern with `%` and `_` over the names.
 #[derive(Debug, Clone)]
@@ -50,6 +51,10 @@ pub(crate) enum Describe {
     Query(DfStatement),
 }
 
+/// What can be shown besides settings.
+pub(crate) const LISTS: [&str; 6] =
+    ["CATALOGS", "SCHEMAS", "TABLES", "VIEWS", "COLUMNS", "FUNCTIONS"];
+
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Show> {
     let _ = cursor.words(&["FULL"]);
     if cursor.words(&["CATALOGS"]) {
@@ -83,7 +88,14 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Show> {
     if cursor.words(&["TIME", "ZONE"]) {
         return Ok(Show::Settings { name: Some("time_zone".to_owned()) });
     }
+    let place = cursor.location();
     let name = cursor.object_name()?.to_string().to_ascii_lowercase();
+    if let (Err(_), Some(near)) = (cursor.end(), nearest(&name, LISTS)) {
+        let message = format!("SHOW {} is not known", name.to_ascii_uppercase());
+        return Err(Error::new(ErrorKind::InvalidStatement, message)
+            .at(place)
+            .with_hint(format!("did you mean SHOW {near}?")));
+    }
     Ok(Show::Settings { name: Some(name) })
 }
 

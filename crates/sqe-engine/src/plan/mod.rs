@@ -37,12 +37,22 @@ const MAX_VIEW_DEPTH: usize = 16;
 pub(crate) struct Planner<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) state: &'a SessionState,
-    view_depth: usize,
+    /// The views whose queries are being planned, from the outermost to the innermost.
+    views: Vec<TableName>,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(engine: &'a Engine, state: &'a SessionState) -> Self {
-        Self { engine, state, view_depth: 0 }
+        Self { engine, state, views: Vec::new() }
+    }
+
+    /// Plans the query of a view that is to be made, which must not name that view.
+    pub(crate) fn of_new_view(
+        engine: &'a Engine,
+        state: &'a SessionState,
+        view: &TableName,
+    ) -> Self {
+        Self { engine, state, views: vec![view.clone()] }
     }
 
     fn catalogs(&self) -> &Catalogs {
@@ -101,6 +111,7 @@ impl<'a> Planner<'a> {
             match relation {
                 Relation::Table(table) => Ok(provider_as_source(table)),
                 Relation::View(view) => {
+                    self.check_cycle(name)?;
                     let view = views::table(self, name, &view).await?;
                     Ok(provider_as_source(view))
                 }
@@ -109,13 +120,26 @@ impl<'a> Planner<'a> {
         .boxed()
     }
 
+    /// Fails where the view `name` is named by its own query.
+    fn check_cycle(&self, name: &TableName) -> Result<()> {
+        let Some(start) = self.views.iter().position(|view| view == name) else { return Ok(()) };
+        let names =
+            self.views[start..].iter().chain([name]).map(|view| format!("{:?}", view.to_string()));
+        let names = names.collect::<Vec<_>>().join(" -> ");
+        let message = format!("{CYCLE}: {names}");
+        Err(Error::new(ErrorKind::InvalidStatement, message))
+    }
+
     /// A planner for the query of a view.
-    fn inside_view<'b>(&self, state: &'b SessionState) -> Result<Planner<'b>>
+    fn inside_view<'b>(&self, name: &TableName, state: &'b SessionState) -> Result<Planner<'b>>
     where
         'a: 'b,
     {
-        match self.view_depth < MAX_VIEW_DEPTH {
-            true => Ok(Planner { engine: self.engine, state, view_depth: self.view_depth + 1 }),
+        match self.views.len() < MAX_VIEW_DEPTH {
+            true => {
+                let views = self.views.iter().chain([name]).cloned().collect();
+                Ok(Planner { engine: self.engine, state, views })
+            }
             false => Err(Error::new(
                 ErrorKind::InvalidStatement,
                 format!("views name each other more than {MAX_VIEW_DEPTH} levels deep"),
@@ -123,6 +147,9 @@ impl<'a> Planner<'a> {
         }
     }
 }
+
+/// How the error of a circle of views begins, which names all of them.
+const CYCLE: &str = "views name each other in a circle";
 
 /// The full name of a table in a session.
 pub(crate) fn resolve(state: &SessionState, reference: TableReference) -> TableName {

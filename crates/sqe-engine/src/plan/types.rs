@@ -8,17 +8,20 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
 use sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 
+/// The zone in which Iceberg keeps points in time.
+const ICEBERG_TIME_ZONE: &str = "UTC";
+
 /// Times without a precision are of microseconds, as they are in Iceberg; a uuid is its bytes.
 #[derive(Debug)]
 pub(super) struct IcebergTypes {
     /// The zone of TIMESTAMP WITH TIME ZONE.
-    time_zone: Option<Arc<str>>,
+    time_zone: Arc<str>,
 }
 
 impl IcebergTypes {
     pub(super) fn new(state: &SessionState) -> Self {
         let zone = state.config_options().execution.time_zone.as_deref();
-        Self { time_zone: zone.map(Arc::from) }
+        Self { time_zone: Arc::from(zone.unwrap_or(ICEBERG_TIME_ZONE)) }
     }
 }
 
@@ -30,7 +33,7 @@ impl TypePlanner for IcebergTypes {
                 DataType::Timestamp(TimeUnit::Microsecond, None)
             }
             SqlType::Timestamp(None, Zone::WithTimeZone | Zone::Tz) => {
-                DataType::Timestamp(TimeUnit::Microsecond, self.time_zone.clone())
+                DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.time_zone)))
             }
             SqlType::Time(None | Some(6), Zone::None | Zone::WithoutTimeZone) => {
                 DataType::Time64(TimeUnit::Microsecond)

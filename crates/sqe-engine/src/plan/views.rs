@@ -7,7 +7,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{LogicalPlanBuilder, col, ident};
 use sqe_iceberg::ViewMetadata;
 
-use super::Planner;
+use super::{CYCLE, Planner};
 use crate::catalogs::TableName;
 use crate::{Error, ErrorKind, Result, parse};
 
@@ -41,10 +41,13 @@ pub(super) async fn table(
     defaults.default_catalog =
         version.default_catalog().cloned().unwrap_or_else(|| name.catalog.clone());
     defaults.default_schema = version.default_namespace().as_ref().join(".");
-    let inside = planner.inside_view(&state)?;
+    let inside = planner.inside_view(name, &state)?;
     // A place in the text of the view would be taken for one in the statement.
     let without_place = |error: Error| {
-        let message = format!("view {:?}: {}", name.to_string(), error.message);
+        let message = match error.message.starts_with(CYCLE) {
+            true => error.message,
+            false => format!("view {:?}: {}", name.to_string(), error.message),
+        };
         Error { message, location: None, ..error }
     };
     let query = parse::parse_query(text).map_err(without_place)?;

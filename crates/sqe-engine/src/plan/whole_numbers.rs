@@ -1,7 +1,5 @@
 //! A cast to a type of whole numbers that fails for a fraction.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
@@ -91,6 +89,8 @@ fn first_fraction(values: &ArrayRef) -> Result<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow::array::{Decimal128Array, Float32Array, Float64Array};
 
     use super::*;

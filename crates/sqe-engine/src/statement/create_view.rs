@@ -34,7 +34,8 @@ pub(super) async fn plan(
     session.engine().catalogs().writable(&name.catalog)?;
     let query = SqlStatement::Query(Box::new(statement.query));
     let query = DfStatement::Statement(Box::new(query));
-    let plan = Planner::new(session.engine(), state).plan(query).await?;
+    let planner = Planner::of_new_view(session.engine(), state, &name);
+    let plan = planner.plan(query).await?;
     let columns = plan.schema().as_arrow().fields();
     let names: Vec<String> = match statement.columns.is_empty() {
         true => columns.iter().map(|column| column.name().clone()).collect(),

@@ -29,7 +29,7 @@ use crate::{Output, Result, Session};
 #[derive(Debug)]
 pub(crate) enum Planned {
     Query(query::Query),
-    Insert(insert::Insert),
+    Insert(Box<insert::Insert>),
     CreateTable(Box<create_table::CreateTable>),
     CreateView(Box<create_view::CreateView>),
     CreateSchema(create_schema::CreateSchema),
@@ -63,7 +63,9 @@ async fn plan_with(
 ) -> Result<Planned> {
     Ok(match statement {
         Statement::Query(query) => Planned::Query(query::plan(session, state, query).await?),
-        Statement::Insert(insert) => Planned::Insert(insert::plan(session, state, insert).await?),
+        Statement::Insert(insert) => {
+            Planned::Insert(Box::new(insert::plan(session, state, insert).await?))
+        }
         Statement::CreateTable(table) => {
             let table = create_table::plan(session, state, *table).await?;
             Planned::CreateTable(Box::new(table))

@@ -11,6 +11,7 @@ use super::show_create;
 use crate::catalogs::TableName;
 use crate::parse;
 use crate::plan::{Planner, name_parts, resolve_name};
+use crate::suggest::nearest;
 use crate::{Error, ErrorKind, Output, Result, Session, TableKind};
 
 /// What to show; names are complete.
@@ -73,11 +74,19 @@ pub(super) fn plan(state: &SessionState, statement: parse::Show) -> Result<Show>
         }
         parse::Show::Functions { like } => (What::Functions, like),
         parse::Show::Settings { name } => {
-            let name = name.map(|name| full_name(state, &name)).transpose()?;
+            let name = name.map(|name| setting(state, &name)).transpose()?;
             (What::Settings { name }, None)
         }
     };
     Ok(Show { what, like })
+}
+
+/// A setting, unless it was meant to be one of the lists.
+fn setting(state: &SessionState, name: &str) -> Result<String> {
+    full_name(state, name).map_err(|error| match nearest(name, parse::SHOW_LISTS) {
+        Some(near) => error.with_hint(format!("did you mean SHOW {near}?")),
+        None => error,
+    })
 }
 
 impl Show {

@@ -64,11 +64,54 @@ fn all_problems_are_reported_at_once() {
         &[
             "sqe.toml:1: unknown section `coordinatr`, did you mean `coordinator`?",
             "sqe.toml:3: unknown key `prot`, did you mean `port`?",
-            "sqe.toml:4: http.port: invalid type: string \"x\", expected u16",
+            "sqe.toml:4: http.port: must be a port from 0 to 65535, got \"x\"",
             "SQE__LIMITS__SPIL: unknown key `spil`, did you mean `spill`?",
             "limits.memory: must be at least 64.0 MiB, got 1.0 MiB",
         ],
     );
+}
+
+#[test]
+fn values_are_told_their_form() {
+    check(
+        "[limits]\nmemory = 5.5\nspill = \"5 apples\"\nstatement_timeout = 30 # s\n\
+         drain_timeout = \"99999999999999999999s\"\n",
+        &[("SQE__HTTP__PORT", "70000"), ("SQE__AUTH__ALLOW_ANONYMOUS", "yes")],
+        &[
+            "sqe.toml:2: limits.memory: must be a size such as \"64MiB\", got 5.5",
+            "sqe.toml:3: limits.spill: must be a size such as \"64MiB\", got \"5 apples\"",
+            "sqe.toml:4: limits.statement_timeout: must be a duration such as \"30s\" or \
+             \"5min\", got 30",
+            "sqe.toml:5: limits.drain_timeout: must be a duration such as \"30s\" or \"5min\", \
+             got \"99999999999999999999s\"",
+            "SQE__HTTP__PORT: port: must be a port from 0 to 65535, got \"70000\"",
+            "SQE__AUTH__ALLOW_ANONYMOUS: allow_anonymous: must be true or false, got \"yes\"",
+        ],
+    );
+}
+
+#[test]
+fn catalogs_have_names_of_their_own() {
+    check(
+        "[catalogs.tpch]\npath = \"a.db\"\n[catalogs.\"a.b\"]\npath = \"b.db\"\n",
+        &[],
+        &[
+            "catalogs.\"a.b\": the name of a catalog must not have dots",
+            "catalogs.\"tpch\": the generated catalog has this name",
+        ],
+    );
+}
+
+#[test]
+fn somebody_must_be_able_to_log_in() {
+    check(
+        "[auth]\nallow_anonymous = false\n",
+        &[],
+        &["auth.allow_anonymous: nobody could log in while it is false and neither \
+           auth.token_endpoint nor auth.issuer is set"],
+    );
+    let issuer = "[auth]\nallow_anonymous = false\nissuer = \"https://idp.example.com\"\n";
+    assert!(load(issuer, &[]).is_ok());
 }
 
 #[test]

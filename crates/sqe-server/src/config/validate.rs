@@ -7,10 +7,23 @@ use super::{CatalogKind, Config, Problems};
 /// Below this the operators of a single query cannot hold their batches.
 const MIN_MEMORY: ByteSize = ByteSize::mib(64);
 
-/// Catalogs that are there without a configuration.
-const GENERATED: [&str; 1] = ["tpch"];
+/// Why a catalog cannot have a name.
+fn bad_name(name: &str) -> Option<&'static str> {
+    match name {
+        "tpch" => Some("the generated catalog has this name"),
+        "catalog" => Some("[catalog] has this name"),
+        "" => Some("a catalog needs a name"),
+        dotted if dotted.contains('.') => Some("the name of a catalog must not have dots"),
+        _ => None,
+    }
+}
 
 impl Config {
+    /// Whether users can prove who they are.
+    fn has_login(&self) -> bool {
+        self.auth.token_endpoint.is_some() || self.auth.issuer.is_some()
+    }
+
     pub(super) fn validate(&self, problems: &mut Problems) {
         let mut add = |message: String| problems.add(None, message);
         let tls = &self.tls;
@@ -33,19 +46,15 @@ impl Config {
             let got = self.limits.memory;
             add(format!("limits.memory: must be at least {MIN_MEMORY}, got {got}"));
         }
-        for name in self.catalogs.keys() {
-            if GENERATED.contains(&name.as_str()) {
-                add(format!("catalogs.{name}: the server has a catalog of that name of its own"));
-            }
-            if name.is_empty() || name.contains('.') {
-                add(format!("catalogs.{name:?}: a catalog's name must not be empty or have a dot"));
-            }
-        }
-        let auth = &self.auth;
-        if !auth.allow_anonymous && auth.token_endpoint.is_none() && auth.issuer.is_none() {
-            add("auth.allow_anonymous: nobody could log in, because neither auth.token_endpoint nor \
-                 auth.issuer is set"
+        if !self.auth.allow_anonymous && !self.has_login() {
+            add("auth.allow_anonymous: nobody could log in while it is false and neither \
+                 auth.token_endpoint nor auth.issuer is set"
                 .into());
+        }
+        for name in self.catalogs.keys() {
+            if let Some(why) = bad_name(name) {
+                add(format!("catalogs.{name:?}: {why}"));
+            }
         }
         for (place, catalog) in self.all_catalogs() {
             if catalog.effective_kind() == CatalogKind::Rest && catalog.uri.is_none() {
