@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, internal_err};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
@@ -28,8 +29,14 @@ impl AnalyzerRule for CheckedArithmetic {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let checked = plan.transform_up_with_subqueries(|plan| {
             let schema = merge_schema(&plan.inputs());
-            // The names of the columns stay, and with them what refers to them.
-            plan.map_expressions(|expr| expr.transform_up(|expr| Ok(checked(expr, &schema))))
+            // The names of the columns stay, and with them what refers to them: those of windows
+            // and aggregates show their ORDER BY as it is, which only an alias keeps.
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let checked = expr.transform_up(|expr| Ok(checked(expr, &schema)))?;
+                Ok(checked.update_data(|expr| name.restore(expr)))
+            })
         });
         Ok(checked?.data)
     }
