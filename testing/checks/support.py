@@ -102,6 +102,26 @@ class CatalogCase(unittest.TestCase):
                 self.assertStatus(204, self.root.send("DELETE", path))
         self.assertStatus(204, self.root.send("DELETE", f"namespaces/{namespace}"))
 
+    def make_warehouse(self, **properties):
+        """A warehouse with these properties; returns its name."""
+        name = f"check_{uuid.uuid4().hex[:8]}"
+        location = f"s3://{ENV['S3_BUCKET']}/{name}"
+        body = {
+            "name": name,
+            "type": "INTERNAL",
+            "properties": {"default-base-location": location, **properties},
+            "storageConfigInfo": {
+                "storageType": "S3",
+                "allowedLocations": [location],
+                "endpoint": ENV["S3_ENDPOINT"],
+                "region": ENV["S3_REGION"],
+                "pathStyleAccess": True,
+            },
+        }
+        manage("POST", "/catalogs", {"catalog": body})
+        self.addCleanup(manage, "DELETE", f"/catalogs/{name}")
+        return name
+
     def make_principal(self, *grants):
         """A principal with these grants; returns its catalog, its name and the name of its role."""
         name = f"check_{uuid.uuid4().hex[:8]}"

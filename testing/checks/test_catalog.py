@@ -2,7 +2,7 @@
 
 import uuid
 
-from checks.support import ENV, SCHEMA, Catalog, CatalogCase, form, manage, quoted, root_token
+from checks.support import ENV, SCHEMA, Catalog, CatalogCase, form, quoted, root_token
 from http_client import send
 
 
@@ -184,22 +184,7 @@ class TheCatalog(CatalogCase):
 
 class AnotherWarehouse(CatalogCase):
     def test_it_is_made_by_the_management_api(self):
-        name = f"check_{uuid.uuid4().hex[:8]}"
-        location = f"s3://{ENV['S3_BUCKET']}/{name}"
-        body = {
-            "name": name,
-            "type": "INTERNAL",
-            "properties": {"default-base-location": location},
-            "storageConfigInfo": {
-                "storageType": "S3",
-                "allowedLocations": [location],
-                "endpoint": ENV["S3_ENDPOINT"],
-                "region": ENV["S3_REGION"],
-                "pathStyleAccess": True,
-            },
-        }
-        manage("POST", "/catalogs", {"catalog": body})
-        self.addCleanup(manage, "DELETE", f"/catalogs/{name}")
+        name = self.make_warehouse()
         other = Catalog(root_token(), warehouse=name)
         self.assertEqual([], other.send("GET", "namespaces").json["namespaces"])
         self.assertEqual(quoted(name), other.config["prefix"])

@@ -1,7 +1,6 @@
 """Keys that the catalog vends: told where the specification says, and held to by the store."""
 
 import time
-import uuid
 
 from checks.support import DELEGATION, ENV, Catalog, CatalogCase, manage, root_token
 from http_client import Store
@@ -98,24 +97,7 @@ class Keys(CatalogCase):
         self.assertDenied(store.put(f"{self.locations['mine']}/x", b"x"))
 
     def test_short_lives(self):
-        name = f"check_{uuid.uuid4().hex[:8]}"
-        location = f"s3://{ENV['S3_BUCKET']}/{name}"
-        body = {
-            "name": name,
-            "type": "INTERNAL",
-            "properties": {
-                "default-base-location": location,
-                "sqe.test.credential-life": "60",
-            },
-            "storageConfigInfo": {
-                "storageType": "S3",
-                "endpoint": ENV["S3_ENDPOINT"],
-                "region": ENV["S3_REGION"],
-                "pathStyleAccess": True,
-            },
-        }
-        manage("POST", "/catalogs", {"catalog": body})
-        self.addCleanup(manage, "DELETE", f"/catalogs/{name}")
+        name = self.make_warehouse(**{"sqe.test.credential-life": "60"})
         grant = {"grant": {"type": "catalog", "privilege": "CATALOG_MANAGE_CONTENT"}}
         manage("PUT", f"/catalogs/{name}/catalog-roles/catalog_admin/grants", grant)
         other = Catalog(root_token(), warehouse=name)
