@@ -10,7 +10,7 @@ use sqe_iceberg::catalog::Catalog;
 use sqe_iceberg::provider::IcebergTable;
 use sqe_iceberg::{NamespaceIdent, TableIdent, ViewMetadata};
 
-use crate::suggest::nearest;
+use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind, Result, TableEntry, TableKind, tpch};
 
 /// The schema that describes the others.
@@ -78,7 +78,7 @@ impl Catalogs {
     fn get(&self, catalog: &str) -> Result<&Arc<dyn Catalog>> {
         self.iceberg.get(catalog).ok_or_else(|| {
             let error = Error::new(ErrorKind::NotFound, format!("catalog {catalog:?} not found"));
-            hint_nearest(error, catalog, &self.names())
+            hint_nearest(error, catalog, self.names().iter().map(String::as_str))
         })
     }
 
@@ -116,7 +116,7 @@ impl Catalogs {
         let message = format!("schema {:?} not found", format!("{catalog}.{schema}"));
         let error = Error::new(ErrorKind::NotFound, message);
         match self.schemas(catalog).await {
-            Ok(names) => hint_nearest(error, schema, &names),
+            Ok(names) => hint_nearest(error, schema, names.iter().map(String::as_str)),
             Err(_) => error,
         }
     }
@@ -193,18 +193,10 @@ impl Catalogs {
         let error = Error::new(ErrorKind::NotFound, message);
         match self.tables(&name.catalog, &name.schema).await {
             Ok(entries) => {
-                let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
-                hint_nearest(error, &name.table, &names)
+                hint_nearest(error, &name.table, entries.iter().map(|entry| entry.name.as_str()))
             }
             Err(error) => error,
         }
-    }
-}
-
-fn hint_nearest(error: Error, name: &str, known: &[String]) -> Error {
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-        None => error,
     }
 }
 

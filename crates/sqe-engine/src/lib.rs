@@ -9,7 +9,6 @@ mod cooperation;
 mod deadline;
 mod engine;
 mod error;
-mod exact_comparison;
 mod functions;
 mod memory;
 mod parse;

@@ -45,9 +45,7 @@ impl BoundedPool {
     pub(crate) fn new(bytes: usize) -> Self {
         Self(TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_OPERATORS))
     }
-}
 
-impl BoundedPool {
     /// Why `consumer`, which has `held` bytes, does not get `additional` ones.
     fn refusal(&self, consumer: &str, additional: usize, held: usize) -> String {
         let known = OPERATORS.iter().find(|(prefix, _)| consumer.starts_with(prefix));

@@ -17,6 +17,7 @@ pub mod storage;
 mod successor;
 pub mod table;
 pub mod transform;
+pub mod uuid_text;
 mod value;
 pub mod write;
 

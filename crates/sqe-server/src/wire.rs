@@ -91,10 +91,7 @@ pub(crate) fn coordinator(config: &Config) -> Result<CoordinatorOptions, StartEr
     Ok(CoordinatorOptions {
         tls: tls(&config.tls)?,
         auth: AuthOptions {
-            allow_anonymous: loopback
-                && config.auth.allow_anonymous
-                && config.auth.token_endpoint.is_none()
-                && config.auth.issuer.is_none(),
+            allow_anonymous: loopback && config.auth.allow_anonymous && !config.has_login(),
         },
         drain_timeout: config.limits.drain_timeout.0,
         ..CoordinatorOptions::default()

@@ -25,7 +25,7 @@ use datafusion::scalar::ScalarValue;
 use super::file_calls::FileCalls;
 use super::types::IcebergTypes;
 use crate::catalogs::TableName;
-use crate::suggest::nearest;
+use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind};
 
 /// The functions and settings of a session, and the tables of one statement.
@@ -85,10 +85,7 @@ impl ContextProvider for Context<'_> {
             let message = format!("table function {name:?} not found");
             let error = Error::new(ErrorKind::NotFound, message);
             let known = functions.keys().map(String::as_str).chain(crate::table_functions::NAMES);
-            return Err(match nearest(name, known) {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")).into(),
-                None => error.into(),
-            });
+            return Err(hint_nearest(error, name, known).into());
         };
         let simplify = SimplifyContext::builder()
             .with_config_options(Arc::clone(self.state.config_options()))

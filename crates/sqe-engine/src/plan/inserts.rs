@@ -21,7 +21,7 @@ use sqlparser::ast::{
 use super::whole_numbers;
 use super::{ident_name, resolve_name};
 use crate::catalogs::TableName;
-use crate::suggest::nearest;
+use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind, Location, Result};
 
 /// Checks the columns that an INSERT names and the length of its rows, and lets text stand for a
@@ -71,10 +71,7 @@ fn columns<'a>(insert: &Insert, schema: &'a Schema) -> Result<Vec<&'a Field>> {
         all().find(|column| *column.name() == written).ok_or_else(|| {
             let message = format!("column {written:?} not found");
             let error = at(Error::new(ErrorKind::NotFound, message), name);
-            match nearest(&written, all().map(|column| column.name().as_str())) {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-                None => error,
-            }
+            hint_nearest(error, &written, all().map(|column| column.name().as_str()))
         })
     });
     named.collect()

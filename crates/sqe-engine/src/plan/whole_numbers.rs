@@ -6,10 +6,10 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::Result;
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::scalar::ScalarValue;
 
 use crate::{Error, ErrorKind};
 
@@ -41,13 +41,7 @@ impl ScalarUDFImpl for WholeNumber {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let whole = self.cast(&values[0])?;
-        Ok(match scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&whole, 0)?),
-            false => ColumnarValue::Array(whole),
-        })
+        make_scalar_function(|values: &[ArrayRef]| self.cast(&values[0]), vec![])(&args.args)
     }
 }
 

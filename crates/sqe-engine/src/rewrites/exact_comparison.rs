@@ -4,8 +4,6 @@
 //! fifteen places nearest to that double, which is another number. Here it becomes the decimal that
 //! was written.
 
-use std::sync::Arc;
-
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
@@ -17,7 +15,7 @@ use datafusion::scalar::ScalarValue;
 
 /// Runs before types are coerced.
 #[derive(Debug)]
-pub(crate) struct ExactComparison;
+pub(super) struct ExactComparison;
 
 impl FunctionRewrite for ExactComparison {
     fn name(&self) -> &str {
@@ -89,11 +87,6 @@ fn decimal(value: f64) -> Option<ScalarValue> {
     let digits = unscaled.unsigned_abs().to_string().len().max(fraction.len());
     let (precision, scale) = (u8::try_from(digits).ok()?, i8::try_from(fraction.len()).ok()?);
     (digits <= 38).then_some(ScalarValue::Decimal128(Some(unscaled), precision, scale))
-}
-
-/// The rule for a session.
-pub(crate) fn rule() -> Arc<dyn FunctionRewrite + Send + Sync> {
-    Arc::new(ExactComparison)
 }
 
 #[cfg(test)]

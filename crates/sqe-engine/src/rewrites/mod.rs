@@ -2,6 +2,7 @@
 
 mod checked_arithmetic;
 mod epoch;
+mod exact_comparison;
 mod uuid_text;
 mod zeros;
 
@@ -11,11 +12,9 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::execution::registry::FunctionRegistry;
 
-use crate::exact_comparison;
-
 /// Adds the rewrites to a state.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
-    state.register_function_rewrite(exact_comparison::rule())?;
+    state.register_function_rewrite(Arc::new(exact_comparison::ExactComparison))?;
     state.register_function_rewrite(Arc::new(epoch::EpochSeconds))?;
     state.register_function_rewrite(Arc::new(uuid_text::UuidText))?;
     state.register_function_rewrite(Arc::new(zeros::OneZero))?;

@@ -1,20 +1,18 @@
 //! Uuids are sixteen bytes, which Arrow does not compare with text.
 
-use std::sync::Arc;
-
-use arrow::array::{AsArray, FixedSizeBinaryBuilder};
-use arrow::compute::cast;
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use uuid::Uuid;
+use sqe_iceberg::uuid_text::{parse, parse_array};
 
 use crate::{Error, ErrorKind};
 
@@ -68,16 +66,17 @@ fn parsed(text: Box<Expr>) -> Result<Box<Expr>> {
     if let Expr::Literal(value, _) = text.as_ref()
         && let Some(written) = value.try_as_str()
     {
-        let uuid = written.map(parse).transpose()?.map(|uuid| uuid.as_bytes().to_vec());
+        let uuid = written.map(parse).transpose().map_err(execution_error)?;
+        let uuid = uuid.map(|uuid| uuid.as_bytes().to_vec());
         return Ok(Box::new(Expr::Literal(ScalarValue::FixedSizeBinary(16, uuid), None)));
     }
     let signature = Signature::any(1, Volatility::Immutable);
     Ok(Box::new(ScalarUDF::new_from_impl(ParseUuid { signature }).call(vec![*text])))
 }
 
-fn parse(text: &str) -> Result<Uuid> {
-    Uuid::parse_str(text)
-        .map_err(|_| Error::new(ErrorKind::Execution, format!("{text:?} is not a uuid")).into())
+/// A value of the statement is wrong, not its text.
+fn execution_error(error: sqe_iceberg::Error) -> DataFusionError {
+    Error::new(ErrorKind::Execution, error.message()).into()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -99,21 +98,7 @@ impl ScalarUDFImpl for ParseUuid {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let rows = if scalar { 1 } else { args.number_rows };
-        let text = ColumnarValue::values_to_arrays(&args.args)?;
-        let text = cast(&text[0], &DataType::Utf8View)?;
-        let mut uuids = FixedSizeBinaryBuilder::with_capacity(rows, 16);
-        for text in text.as_string_view() {
-            match text {
-                Some(text) => uuids.append_value(parse(text)?.as_bytes())?,
-                None => uuids.append_null(),
-            }
-        }
-        let uuids = uuids.finish();
-        Ok(match scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&uuids, 0)?),
-            false => ColumnarValue::Array(Arc::new(uuids)),
-        })
+        let parse = |text: &[ArrayRef]| parse_array(&text[0]).map_err(execution_error);
+        make_scalar_function(parse, vec![])(&args.args)
     }
 }

@@ -30,6 +30,8 @@ impl FunctionRewrite for OneZero {
                 if list.list.iter().any(is_zero)
                     && (float(&list.expr) || list.list.iter().any(float)) =>
             {
+                // A plan that is analyzed twice does not grow.
+                list.list.retain(|value| !is_zero(value));
                 list.list.extend([lit(0.0_f64), lit(-0.0_f64)]);
                 Transformed::yes(Expr::InList(list))
             }

@@ -15,7 +15,7 @@ use super::types;
 use crate::catalogs::{INFORMATION_SCHEMA, TableName};
 use crate::parse::{self, PartitionField};
 use crate::plan::{Planner, name_parts, resolve_name};
-use crate::suggest::nearest;
+use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind, Output, Result, Session};
 
 /// A table to create.
@@ -118,10 +118,7 @@ fn partition_by(field: &PartitionField) -> Result<PartitionBy> {
         other => {
             let message = format!("partition transform {other:?} is not known");
             let error = Error::new(ErrorKind::InvalidStatement, message).at(place);
-            return Err(match nearest(other, TRANSFORMS) {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-                None => error,
-            });
+            return Err(hint_nearest(error, other, TRANSFORMS));
         }
     };
     Ok(PartitionBy { column, transform })

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use datafusion::sql::parser::Statement as DfStatement;
 
 use crate::plan::Planner;
-use crate::suggest::nearest;
+use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind, Output, Result, Session};
 
 /// Settings that a client may not change: they decide where names are looked up, which USE does,
@@ -64,10 +64,7 @@ pub(super) fn full_name(state: &SessionState, name: &str) -> Result<String> {
         (None, _) => {
             let error =
                 Error::new(ErrorKind::InvalidStatement, format!("setting {name:?} is not known"));
-            Err(match nearest(name, entries.iter().map(|entry| entry.key.as_str())) {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-                None => error,
-            })
+            Err(hint_nearest(error, name, entries.iter().map(|entry| entry.key.as_str())))
         }
     }
 }

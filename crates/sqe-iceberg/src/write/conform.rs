@@ -6,16 +6,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, ListArray, MapArray, RecordBatch,
-    StructArray, new_null_array,
+    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
-use uuid::Uuid;
 
 use super::arrow_error;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, uuid_text};
 
 /// Casts batches of a query to the schema of a table.
 #[derive(Debug, Clone)]
@@ -105,7 +103,7 @@ fn cast(values: &ArrayRef, to: &Field) -> Result<ArrayRef> {
             Ok(Arc::new(map.map_err(arrow_error)?))
         }
         (from, DataType::List(element)) if from.is_nested() => cast_list(values, element),
-        (from, to) if is_uuid_text(from, to) => parse_uuids(values),
+        (from, to) if is_uuid_text(from, to) => uuid_text::parse_array(values),
         (_, to) => strict_cast(values, to),
     }
 }
@@ -160,19 +158,6 @@ fn cast_list(values: &ArrayRef, element: &FieldRef) -> Result<ArrayRef> {
     let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
     let list = ListArray::try_new(Arc::clone(element), offsets, elements, nulls);
     Ok(Arc::new(list.map_err(arrow_error)?))
-}
-
-fn parse_uuids(values: &ArrayRef) -> Result<ArrayRef> {
-    let text = strict_cast(values, &DataType::Utf8View)?;
-    let mut uuids = FixedSizeBinaryBuilder::with_capacity(text.len(), 16);
-    for text in text.as_string_view() {
-        match text.map(|text| Uuid::parse_str(text).map_err(|_| text)) {
-            Some(Ok(uuid)) => uuids.append_value(uuid.as_bytes()).map_err(arrow_error)?,
-            Some(Err(text)) => return Err(Error::invalid(format!("{text:?} is not a uuid"))),
-            None => uuids.append_null(),
-        }
-    }
-    Ok(Arc::new(uuids.finish()))
 }
 
 /// A null of a required field counts only where its parent is not null itself.

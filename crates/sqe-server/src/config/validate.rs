@@ -20,7 +20,7 @@ fn bad_name(name: &str) -> Option<&'static str> {
 
 impl Config {
     /// Whether users can prove who they are.
-    fn has_login(&self) -> bool {
+    pub(crate) fn has_login(&self) -> bool {
         self.auth.token_endpoint.is_some() || self.auth.issuer.is_some()
     }
 
