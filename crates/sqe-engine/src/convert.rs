@@ -210,6 +210,18 @@ fn unsupported(message: &str) -> Error {
         return Error::new(ErrorKind::Unsupported, message)
             .with_hint("write (expression)['field']");
     }
+    const NO_OPERATOR: &str = "Physical plan does not support logical expression ";
+    if let Some(expression) = message.strip_prefix(NO_OPERATOR) {
+        let what = match expression.split('(').next() {
+            Some("InSubquery") => "IN (SELECT ..)",
+            Some("Exists") => "EXISTS",
+            Some("SetComparison") => "ANY and ALL of a query",
+            _ => "a query in this place",
+        };
+        let message = format!("{what} is supported in WHERE and HAVING only");
+        return Error::new(ErrorKind::Unsupported, message)
+            .with_hint("join the query, or count its rows in a scalar subquery");
+    }
     let tree = ["Ident {", "Identifier(", "ValueWithSpan {", "BinaryOp {", "Span("];
     let end = tree.iter().filter_map(|tree| message.find(tree)).min().unwrap_or(message.len());
     let message = message[..end].trim_end_matches(|c: char| !c.is_alphanumeric());

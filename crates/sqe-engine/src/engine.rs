@@ -16,7 +16,7 @@ use crate::catalogs::Catalogs;
 use crate::memory::BoundedPool;
 use crate::session::{Identity, Session};
 use crate::table_functions::FileAccess;
-use crate::{Error, ErrorKind, Result, cooperation, rewrites};
+use crate::{Error, ErrorKind, Result, cooperation, functions, rewrites};
 
 /// The schema of unqualified names in a new session.
 pub const DEFAULT_SCHEMA: &str = "main";
@@ -84,6 +84,7 @@ impl Engine {
             .with_physical_optimizer_rules(cooperation::rules())
             .build();
         rewrites::register(&mut state)?;
+        functions::register(&mut state)?;
         let manifests = ManifestCache::new(options.manifest_cache_bytes);
         let shared = Shared {
             catalogs: Catalogs::new(options.catalogs, manifests),

@@ -16,6 +16,8 @@ use crate::{Error, Result};
 
 /// The time zone of Arrow types that stand for `timestamptz`.
 const UTC: &str = "UTC";
+const EXTENSION_NAME: &str = "ARROW:extension:name";
+const UUID_EXTENSION: &str = "arrow.uuid";
 
 /// The Arrow schema of an Iceberg schema; each field carries its id as `PARQUET:field_id`.
 /// Errors: `Unsupported` for a type of a newer version of the format.
@@ -58,14 +60,28 @@ pub fn field_id(field: &Field) -> Option<i32> {
     field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()
 }
 
+/// What tells a uuid from other sixteen bytes: Arrow's canonical extension type `arrow.uuid`.
+pub fn uuid_metadata() -> HashMap<String, String> {
+    HashMap::from([(EXTENSION_NAME.to_owned(), UUID_EXTENSION.to_owned())])
+}
+
+fn is_uuid(field: &Field) -> bool {
+    *field.data_type() == DataType::FixedSizeBinary(16)
+        && field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == UUID_EXTENSION)
+}
+
 fn arrow_field(field: &NestedFieldRef, top: bool) -> Result<FieldRef> {
     named_arrow_field(field, &field.name, top)
 }
 
 fn named_arrow_field(field: &NestedFieldRef, name: &str, top: bool) -> Result<FieldRef> {
     let data_type = arrow_type(field, top)?;
-    let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), field.id.to_string())]);
-    Ok(Arc::new(Field::new(name, data_type, !field.required).with_metadata(id)))
+    let mut metadata =
+        HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), field.id.to_string())]);
+    if matches!(*field.field_type, Type::Primitive(PrimitiveType::Uuid)) {
+        metadata.extend(uuid_metadata());
+    }
+    Ok(Arc::new(Field::new(name, data_type, !field.required).with_metadata(metadata)))
 }
 
 fn arrow_type(field: &NestedFieldRef, top: bool) -> Result<DataType> {
@@ -175,6 +191,7 @@ impl Ids {
                 let plain = Field::new(field.name(), values.as_ref().clone(), field.is_nullable());
                 self.field_type(&plain)?
             }
+            _ if is_uuid(field) => Type::Primitive(PrimitiveType::Uuid),
             other => match primitive_from_arrow(other) {
                 Some(primitive) => Type::Primitive(primitive),
                 None => return Err(self.refuse(field)),

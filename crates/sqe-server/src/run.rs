@@ -48,7 +48,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     let readiness = Readiness::default();
     readiness.set(true);
-    eprintln!("http listening on {}", local_address(&http, config.http_address()));
+    eprintln!("http on {}", local_address(&http, config.http_address()));
     eprintln!("listening on {}", local_address(&flight, config.flight_address()));
 
     // Health is answered until the last statement has ended.

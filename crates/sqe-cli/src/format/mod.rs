@@ -5,6 +5,7 @@ mod delimited;
 mod json;
 mod markdown;
 mod table;
+mod uuids;
 mod vertical;
 
 use std::borrow::Cow;
@@ -47,7 +48,7 @@ impl Format {
         schema: &SchemaRef,
         out: &'a mut dyn Write,
     ) -> Result<Box<dyn RowWriter + 'a>, ArrowError> {
-        Ok(match self {
+        let rows: Box<dyn RowWriter + 'a> = match self {
             Self::Table => Box::new(table::TableWriter::new(schema, out)),
             Self::Csv => Box::new(delimited::DelimitedWriter::new(b',', schema, out)?),
             Self::Tsv => Box::new(delimited::DelimitedWriter::new(b'\t', schema, out)?),
@@ -55,7 +56,8 @@ impl Format {
             Self::Ndjson => Box::new(json::line_writer(out)),
             Self::Markdown => Box::new(markdown::MarkdownWriter::new(schema, out)?),
             Self::Vertical => Box::new(vertical::VerticalWriter::new(schema, out)),
-        })
+        };
+        Ok(if uuids::any(schema) { Box::new(uuids::AsText(rows)) } else { rows })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, StringArray};
-use arrow::datatypes::Int32Type;
+use arrow::array::{
+    ArrayRef, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch, StringArray,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::Format;
 
@@ -132,5 +134,23 @@ fn a_value_of_several_lines_takes_several_lines() {
         Format::Table,
         batch(vec![("kind", kinds), ("plan", plans)]),
         "kind     | plan\n---------+------\nlogical  | a\n         |   b\nphysical | c\n(2 rows)\n",
+    );
+}
+
+#[test]
+fn uuids_have_dashes() {
+    let bytes = [Some([0x55_u8; 16]), None];
+    let uuids = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes.into_iter(), 16);
+    let metadata = [("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())];
+    let field = Field::new("id", DataType::FixedSizeBinary(16), true);
+    let field = field.with_metadata(metadata.into());
+    let columns: Vec<ArrayRef> = vec![Arc::new(uuids.expect("sixteen bytes"))];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), columns);
+    let batch = batch.expect("one column");
+    check(Format::Csv, batch.clone(), "id\n55555555-5555-5555-5555-555555555555\n\"\"\n");
+    check(
+        Format::Ndjson,
+        batch,
+        "{\"id\":\"55555555-5555-5555-5555-555555555555\"}\n{\"id\":null}\n",
     );
 }

@@ -3,7 +3,7 @@
 //! DataFusion's parser reads what it knows. What it does not know is read here over the same tokens
 //! by the same `sqlparser`: tables with Iceberg's types and partitioning, and the SHOW family.
 
-mod alike;
+mod column_names;
 mod complexity;
 mod create_table;
 mod cursor;
@@ -11,6 +11,7 @@ mod data_type;
 mod distinct_from;
 mod drop;
 mod numbers;
+mod repeated_rows;
 mod schema;
 mod show;
 mod view;
@@ -27,6 +28,7 @@ pub(crate) use create_table::{ColumnDef, CreateTable, PartitionField};
 pub(crate) use cursor::Cursor;
 pub(crate) use data_type::{SqlType, StructField};
 pub(crate) use drop::{Drop, DropKind};
+pub(crate) use repeated_rows::{EXCEPT_ALL, INTERSECT_ALL};
 pub(crate) use schema::CreateSchema;
 pub(crate) use show::{Describe, LISTS as SHOW_LISTS, Show};
 pub(crate) use view::CreateView;
@@ -115,8 +117,9 @@ fn settle(statement: &mut DfStatement) {
 /// What the planner would read in another way than users expect.
 fn settle_ast(ast: &mut impl VisitMut) {
     distinct_from::ends_before_and(ast);
-    alike::tell_apart(ast);
+    column_names::settle(ast);
     numbers::keep_digits(ast);
+    repeated_rows::count_repeated(ast);
 }
 
 fn drop_final_semicolons(tokens: &mut Vec<TokenWithSpan>) {
@@ -342,17 +345,19 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let same = |sql: &str, parenthesized: &str| {
-            let written = shown(&format!("SELECT {sql}"));
-            let meant = shown(&format!("SELECT {parenthesized}"));
+            let written = shown(&format!("SELECT {sql} AS x"));
+            let meant = shown(&format!("SELECT {parenthesized} AS x"));
             assert_eq!(written, meant.replace(['(', ')'], ""));
             let Ok(Statement::Query(DfStatement::Statement(written))) =
-                parse(&format!("SELECT {sql}"))
+                parse(&format!("SELECT {sql} AS x"))
             else {
                 panic!("a query")
             };
             let SqlStatement::Query(query) = *written else { panic!("a query") };
             let body = query.body.as_select().unwrap().projection[0].clone();
-            let sqlparser::ast::SelectItem::UnnamedExpr(expr) = body else { panic!("{body}") };
+            let sqlparser::ast::SelectItem::ExprWithAlias { expr, .. } = body else {
+                panic!("{body}")
+            };
             assert!(matches!(expr, sqlparser::ast::Expr::BinaryOp { .. }), "{expr:?}");
         };
         same("a IS DISTINCT FROM b AND c", "(a IS DISTINCT FROM b) AND c");

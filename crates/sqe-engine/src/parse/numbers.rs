@@ -1,4 +1,5 @@
-//! Numbers with more digits than a double can hold are decimals, so that none of them is lost.
+//! Numbers with more digits than a double or an integer can hold are decimals, so that none of them
+//! is lost.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +8,7 @@ use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, Value, VisitMut,
 /// Every decimal number of so many digits comes back from a double as it was.
 const DIGITS_OF_A_DOUBLE: usize = 15;
 /// The digits of the widest decimal.
-const DIGITS_OF_A_DECIMAL: usize = 38;
+const DIGITS_OF_A_DECIMAL: usize = 76;
 
 struct LongNumbers;
 
@@ -32,16 +33,42 @@ impl VisitorMut for LongNumbers {
     }
 }
 
-/// Precision and scale of a number with a point that only a decimal can hold.
+/// Precision and scale of a number that only a decimal can hold.
 fn long_decimal(number: &str) -> Option<(u64, i64)> {
-    let (whole, fraction) = number.split_once('.')?;
-    let digits = whole.len() + fraction.len();
     let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let long = digits > DIGITS_OF_A_DOUBLE && digits <= DIGITS_OF_A_DECIMAL;
-    (plain && long).then_some((digits as u64, fraction.len() as i64))
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = whole.trim_start_matches('0').len().max(1) + fraction.len();
+    let fits_elsewhere = match number.contains('.') {
+        true => digits <= DIGITS_OF_A_DOUBLE,
+        false => number.parse::<u64>().is_ok(),
+    };
+    let long = plain && !fits_elsewhere && digits <= DIGITS_OF_A_DECIMAL;
+    long.then_some((digits as u64, fraction.len() as i64))
 }
 
 /// Makes numbers of many digits decimals.
 pub(super) fn keep_digits(statement: &mut impl VisitMut) {
     let _ = statement.visit(&mut LongNumbers);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nothing_else_holds_becomes_a_decimal() {
+        let check = |number, expected| assert_eq!(long_decimal(number), expected, "{number}");
+        check("0.1", None);
+        check("1234567890.12345", None);
+        check("1234567890.123456", Some((16, 6)));
+        check("18446744073709551615", None);
+        check("18446744073709551616", Some((20, 0)));
+        check("12345678901234567890123456789", Some((29, 0)));
+        check("000000000000000000000000000001", None);
+        check("1e300", None);
+        let longest = "9".repeat(76);
+        check(&longest, Some((76, 0)));
+        let too_long = "9".repeat(77);
+        check(&too_long, None);
+    }
 }

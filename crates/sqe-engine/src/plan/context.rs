@@ -23,6 +23,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 
 use super::file_calls::FileCalls;
+use super::repeated_rows::RepeatedRows;
 use super::types::IcebergTypes;
 use crate::catalogs::TableName;
 use crate::suggest::hint_nearest;
@@ -43,6 +44,7 @@ impl<'a> Context<'a> {
     ) -> Self {
         let mut relation_planners = state.relation_planners().to_vec();
         relation_planners.push(Arc::new(calls));
+        relation_planners.push(Arc::new(RepeatedRows));
         Self { state, tables, relation_planners }
     }
 }

@@ -18,7 +18,7 @@ use sqlparser::ast::{
     Statement as SqlStatement, TableObject, Value, VisitMut, VisitorMut,
 };
 
-use super::whole_numbers;
+use super::exact_casts;
 use super::{ident_name, resolve_name};
 use crate::catalogs::TableName;
 use crate::suggest::hint_nearest;
@@ -174,12 +174,14 @@ fn whole_values(values: Values, names: &HashMap<String, String>) -> DfResult<Log
     Ok(LogicalPlan::Values(Values { schema, values }))
 }
 
-/// `value` with its outermost cast checked, if that is one from a fraction to a whole number.
+/// `value` with its outermost cast checked, if that is one of a fraction to a whole number or to a
+/// REAL.
 fn whole(value: Expr, column: &str, schema: &DFSchema) -> DfResult<Expr> {
     let Expr::Cast(Cast { expr, field }) = value else { return Ok(value) };
-    let from = expr.get_type(schema)?;
-    Ok(match (from.is_floating() || from.is_decimal()) && field.data_type().is_integer() {
-        true => whole_numbers::checked(*expr, column, field.data_type()),
+    let (from, to) = (expr.get_type(schema)?, field.data_type());
+    let number = from.is_floating() || from.is_decimal();
+    Ok(match number && (to.is_integer() || *to == DataType::Float32) {
+        true => exact_casts::checked(*expr, column, to),
         false => Expr::Cast(Cast { expr, field }),
     })
 }

@@ -2,13 +2,14 @@
 //! authority, and pinned to its snapshot.
 
 mod context;
+mod exact_casts;
 mod file_calls;
 mod information_schema;
 mod inserts;
+mod repeated_rows;
 mod sources;
 mod types;
 mod views;
-mod whole_numbers;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::Result;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
+use sqe_iceberg::schema::uuid_metadata;
 use sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 
 /// The zone in which Iceberg keeps points in time.
@@ -38,7 +39,10 @@ impl TypePlanner for IcebergTypes {
             SqlType::Time(None | Some(6), Zone::None | Zone::WithoutTimeZone) => {
                 DataType::Time64(TimeUnit::Microsecond)
             }
-            SqlType::Uuid => DataType::FixedSizeBinary(16),
+            SqlType::Uuid => {
+                let uuid = Field::new("", DataType::FixedSizeBinary(16), true);
+                return Ok(Some(Arc::new(uuid.with_metadata(uuid_metadata()))));
+            }
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(Field::new("", data_type, true))))

@@ -1,24 +1,29 @@
 //! Uuids are sixteen bytes, which Arrow does not compare with text.
 
+use std::sync::Arc;
+
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use sqe_iceberg::uuid_text::{parse, parse_array};
+use sqe_iceberg::schema::uuid_metadata;
+use sqe_iceberg::uuid_text::{format_array, parse, parse_array};
 
 use crate::{Error, ErrorKind};
 
 const UUID: DataType = DataType::FixedSizeBinary(16);
 
-/// Text that is compared with a uuid or cast to one is read as one.
+/// Text that is compared with a uuid or cast to one is read as one; a uuid that is cast to text gets
+/// its dashes.
 #[derive(Debug)]
 pub(super) struct UuidText;
 
@@ -57,6 +62,11 @@ impl FunctionRewrite for UuidText {
             Expr::Cast(Cast { expr, field }) if *field.data_type() == UUID && is_text(&expr) => {
                 Transformed::yes(*parsed(expr)?)
             }
+            Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_uuid(&expr) => {
+                let signature = Signature::any(1, Volatility::Immutable);
+                let text = ScalarUDF::new_from_impl(UuidToText { signature }).call(vec![*expr]);
+                Transformed::yes(Expr::Cast(Cast { expr: Box::new(text), field }))
+            }
             other => Transformed::no(other),
         })
     }
@@ -68,7 +78,8 @@ fn parsed(text: Box<Expr>) -> Result<Box<Expr>> {
     {
         let uuid = written.map(parse).transpose().map_err(execution_error)?;
         let uuid = uuid.map(|uuid| uuid.as_bytes().to_vec());
-        return Ok(Box::new(Expr::Literal(ScalarValue::FixedSizeBinary(16, uuid), None)));
+        let metadata = FieldMetadata::from(uuid_metadata());
+        return Ok(Box::new(Expr::Literal(ScalarValue::FixedSizeBinary(16, uuid), Some(metadata))));
     }
     let signature = Signature::any(1, Volatility::Immutable);
     Ok(Box::new(ScalarUDF::new_from_impl(ParseUuid { signature }).call(vec![*text])))
@@ -97,8 +108,37 @@ impl ScalarUDFImpl for ParseUuid {
         Ok(UUID)
     }
 
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let nullable = args.arg_fields[0].is_nullable();
+        Ok(Arc::new(Field::new(self.name(), UUID, nullable).with_metadata(uuid_metadata())))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let parse = |text: &[ArrayRef]| parse_array(&text[0]).map_err(execution_error);
         make_scalar_function(parse, vec![])(&args.args)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct UuidToText {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for UuidToText {
+    fn name(&self) -> &str {
+        "uuid_to_text"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let format = |uuids: &[ArrayRef]| format_array(&uuids[0]).map_err(execution_error);
+        make_scalar_function(format, vec![])(&args.args)
     }
 }

@@ -10,7 +10,7 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, Time64MicrosecondType, TimeUnit};
 
 use super::arrow_error;
 use crate::{Error, ErrorKind, Result, uuid_text};
@@ -88,6 +88,24 @@ fn castable(from: &DataType, to: &Field) -> bool {
 }
 
 fn cast(values: &ArrayRef, to: &Field) -> Result<ArrayRef> {
+    let values = cast_type(values, to)?;
+    match to.data_type() {
+        DataType::Time64(TimeUnit::Microsecond) => check_times(&values).map(|()| values),
+        _ => Ok(values),
+    }
+}
+
+/// Iceberg's day has no leap second, which Arrow reads from text.
+fn check_times(times: &ArrayRef) -> Result<()> {
+    const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
+    let times = times.as_primitive::<Time64MicrosecondType>();
+    match times.iter().flatten().find(|time| !(0..MICROSECONDS_OF_A_DAY).contains(time)) {
+        Some(_) => Err(Error::invalid("a time is from 00:00:00 to 23:59:59.999999")),
+        None => Ok(()),
+    }
+}
+
+fn cast_type(values: &ArrayRef, to: &Field) -> Result<ArrayRef> {
     if values.data_type() == to.data_type() {
         return Ok(Arc::clone(values));
     }

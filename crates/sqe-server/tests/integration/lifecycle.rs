@@ -24,7 +24,7 @@ fn sigterm_stops_a_healthy_server_with_exit_0() {
     let mut running = Running::start(
         server().args(["--port", "0", "--http-port", "0", "--data-dir"]).arg(dir.path()),
     );
-    let http = running.wait_for("http listening on");
+    let http = running.wait_for("http on");
     assert!(get(&http, "/livez").starts_with("HTTP/1.1 200"));
     assert!(get(&http, "/readyz").starts_with("HTTP/1.1 200"));
     let pid = running.child.id().to_string();

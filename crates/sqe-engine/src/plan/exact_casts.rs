@@ -1,6 +1,8 @@
-//! A cast to a type of whole numbers that fails for a fraction.
+//! Casts of the numbers that are written into a table: one to a type of whole numbers fails for a
+//! fraction, one to REAL for a number that is too large for it.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::kernels::boolean::and_not;
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
@@ -16,20 +18,20 @@ use crate::{Error, ErrorKind};
 /// `value`, a float or a decimal, as `to`, which is what `column` has.
 pub(super) fn checked(value: Expr, column: &str, to: &DataType) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
-    let whole = WholeNumber { column: column.to_owned(), to: to.clone(), signature };
-    ScalarUDF::new_from_impl(whole).call(vec![value])
+    let cast = ExactCast { column: column.to_owned(), to: to.clone(), signature };
+    ScalarUDF::new_from_impl(cast).call(vec![value])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct WholeNumber {
+struct ExactCast {
     column: String,
     to: DataType,
     signature: Signature,
 }
 
-impl ScalarUDFImpl for WholeNumber {
+impl ScalarUDFImpl for ExactCast {
     fn name(&self) -> &str {
-        "whole_number"
+        "exact_cast"
     }
 
     fn signature(&self) -> &Signature {
@@ -45,8 +47,22 @@ impl ScalarUDFImpl for WholeNumber {
     }
 }
 
-impl WholeNumber {
+impl ExactCast {
+    fn cast_to_real(&self, values: &ArrayRef) -> Result<ArrayRef> {
+        let reals = cast(values, &DataType::Float32)?;
+        let lost = and_not(&is_finite(values)?, &is_finite(&reals)?)?;
+        if let Some(row) = (0..lost.len()).find(|row| lost.is_valid(*row) && lost.value(*row)) {
+            let value = array_value_to_string(values, row)?;
+            let message = format!("column {:?}: {value} is too large for a REAL", self.column);
+            return Err(Error::new(ErrorKind::Execution, message).into());
+        }
+        Ok(reals)
+    }
+
     fn cast(&self, values: &ArrayRef) -> Result<ArrayRef> {
+        if self.to == DataType::Float32 {
+            return self.cast_to_real(values);
+        }
         if let Some(row) = first_fraction(values)? {
             let value = array_value_to_string(values, row)?;
             let message = format!("column {:?}: {value} is not a whole number", self.column);
@@ -60,6 +76,11 @@ impl WholeNumber {
             Error::new(ErrorKind::Execution, message).into()
         })
     }
+}
+
+fn is_finite(values: &ArrayRef) -> Result<BooleanArray> {
+    let doubles = cast(values, &DataType::Float64)?;
+    Ok(BooleanArray::from_unary(doubles.as_primitive::<Float64Type>(), f64::is_finite))
 }
 
 /// The first row whose value has a fraction. What is no number, or too large, has none.

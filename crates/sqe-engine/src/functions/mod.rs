@@ -1,14 +1,33 @@
-//! Functions that tell about the session: `current_user`, `current_catalog`, `current_schema`,
-//! `version`. They become constants while a statement is planned.
+//! Functions that DataFusion has not, or has for other ranges of values.
+//!
+//! Those that tell about the session, `current_user`, `current_catalog`, `current_schema` and
+//! `version`, become constants while a statement is planned.
+
+mod date_parts;
+mod date_trunc;
+mod now;
 
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_err};
+use datafusion::execution::SessionState;
+use datafusion::execution::registry::FunctionRegistry;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
+
+/// Adds the functions that are the same for all sessions.
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    let now = now::Now::new(state.config_options());
+    state.register_udf(Arc::new(now.into()))?;
+    state.register_udf(Arc::new(date_trunc::DateTrunc::default().into()))?;
+    for part in date_parts::all() {
+        state.register_udf(Arc::new(part.into()))?;
+    }
+    Ok(())
+}
 
 /// A function without arguments whose value is known when the statement is planned.
 #[derive(Debug, PartialEq, Eq, Hash)]

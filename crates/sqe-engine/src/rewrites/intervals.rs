@@ -1,0 +1,186 @@
+//! Intervals have months, days and nanoseconds, which Arrow compares one after the other: for it 24
+//! hours are less than one day. Here they are compared by their length, with 24 hours to the day
+//! and 30 days to the month, as in PostgreSQL.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use arrow::datatypes::{DataType, Decimal128Type, IntervalMonthDayNanoType, IntervalUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions::utils::make_scalar_function;
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::is_comparison;
+use crate::{Error, ErrorKind};
+
+pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+const NANOSECONDS_OF_A_DAY: i128 = 86_400_000_000_000;
+const DAYS_OF_A_MONTH: i128 = 30;
+
+pub(super) fn is_interval(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(expr.get_type(schema), Ok(DataType::Interval(_)))
+}
+
+/// Compares the lengths of intervals.
+#[derive(Debug)]
+pub(super) struct ByLength;
+
+impl FunctionRewrite for ByLength {
+    fn name(&self) -> &str {
+        "intervals_by_length"
+    }
+
+    fn rewrite(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+        _: &ConfigOptions,
+    ) -> Result<Transformed<Expr>> {
+        let is_interval = |expr: &Expr| is_interval(expr, schema);
+        let has_length = |expr: &Expr| match expr.get_type(schema) {
+            Ok(DataType::Interval(_) | DataType::Duration(_) | DataType::Null) => true,
+            Ok(found) => found.is_string(),
+            Err(_) => false,
+        };
+        Ok(match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right })
+                if is_comparison(op)
+                    && (is_interval(&left) && has_length(&right)
+                        || is_interval(&right) && has_length(&left)) =>
+            {
+                let (left, right) = (Box::new(length(*left)), Box::new(length(*right)));
+                Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+            }
+            Expr::Between(mut between)
+                if is_interval(&between.expr)
+                    && has_length(&between.low)
+                    && has_length(&between.high) =>
+            {
+                for part in [&mut between.expr, &mut between.low, &mut between.high] {
+                    **part = length(std::mem::take(part));
+                }
+                Transformed::yes(Expr::Between(between))
+            }
+            Expr::InList(mut list)
+                if is_interval(&list.expr) && list.list.iter().all(has_length) =>
+            {
+                for part in list.list.iter_mut().chain([list.expr.as_mut()]) {
+                    *part = length(std::mem::take(part));
+                }
+                Transformed::yes(Expr::InList(list))
+            }
+            other => Transformed::no(other),
+        })
+    }
+}
+
+/// Sorts by the lengths of intervals, and refuses the least and the greatest of them, whose
+/// comparison nothing can replace.
+#[derive(Debug)]
+pub(super) struct OrderByLength;
+
+impl AnalyzerRule for OrderByLength {
+    fn name(&self) -> &str {
+        "order_intervals_by_length"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let ordered = plan.transform_up_with_subqueries(|plan| {
+            let schema = merge_schema(&plan.inputs());
+            plan.apply_expressions(|expr| expr.apply(|expr| refuse_extremes(expr, &schema)))?;
+            let LogicalPlan::Sort(mut sort) = plan else { return Ok(Transformed::no(plan)) };
+            for key in &mut sort.expr {
+                if is_interval(&key.expr, &schema) {
+                    key.expr = length(std::mem::take(&mut key.expr));
+                }
+            }
+            Ok(Transformed::yes(LogicalPlan::Sort(sort)))
+        });
+        Ok(ordered?.data)
+    }
+}
+
+fn refuse_extremes(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> {
+    let (name, args) = match expr {
+        Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
+        Expr::WindowFunction(call) => (call.fun.name(), &call.params.args),
+        _ => return Ok(TreeNodeRecursion::Continue),
+    };
+    if matches!(name, "min" | "max") && args.iter().any(|arg| is_interval(arg, schema)) {
+        let message = format!("{name}() of intervals is not supported");
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint(format!("take {name}(extract(epoch FROM ..)), which is a number of seconds"))
+            .into());
+    }
+    Ok(TreeNodeRecursion::Continue)
+}
+
+fn length(interval: Expr) -> Expr {
+    let interval = Expr::Cast(Cast::new(Box::new(interval), INTERVAL));
+    let signature = Signature::any(1, Volatility::Immutable);
+    ScalarUDF::new_from_impl(Length { signature }).call(vec![interval])
+}
+
+/// The nanoseconds of an interval.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Length {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Length {
+    fn name(&self) -> &str {
+        "interval_length"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Decimal128(38, 0))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        make_scalar_function(|args: &[ArrayRef]| lengths(&args[0]), vec![])(&args.args)
+    }
+}
+
+fn lengths(intervals: &ArrayRef) -> Result<ArrayRef> {
+    let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();
+    let lengths: Decimal128Array = intervals.unary::<_, Decimal128Type>(|interval| {
+        let days = i128::from(interval.months) * DAYS_OF_A_MONTH + i128::from(interval.days);
+        days * NANOSECONDS_OF_A_DAY + i128::from(interval.nanoseconds)
+    });
+    Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::IntervalMonthDayNanoArray;
+    use arrow::datatypes::IntervalMonthDayNano;
+
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_of_days_and_months_of_one_length() {
+        let check = |months, days, nanoseconds, expected| {
+            let interval = IntervalMonthDayNano::new(months, days, nanoseconds);
+            let array: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![interval]));
+            let found = lengths(&array).unwrap();
+            assert_eq!(found.as_primitive::<Decimal128Type>().value(0), expected);
+        };
+        check(0, 1, 0, NANOSECONDS_OF_A_DAY);
+        check(0, 0, 86_400_000_000_000, NANOSECONDS_OF_A_DAY);
+        check(1, -30, 0, 0);
+        let longest = 31 * i128::from(i32::MAX) * NANOSECONDS_OF_A_DAY + i128::from(i64::MAX);
+        check(i32::MAX, i32::MAX, i64::MAX, longest);
+    }
+}
