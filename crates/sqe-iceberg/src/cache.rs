@@ -1,15 +1,18 @@
 //! Decoded manifests and manifest lists, shared by all statements of a process.
 //!
 //! Both are immutable files, so nothing here is ever out of date. Who may read a table is not
-//! decided here: a location is only known to somebody whom the catalog let load the table.
+//! decided here: the catalog has let the user load it in this statement. What a table's metadata
+//! names outside of its own location is not shared between users, because a name is no proof.
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use moka::future::Cache;
 
 use crate::plan::{DataFile, ManifestList};
 use crate::storage::Storage;
-use crate::{Error, Result, plan};
+use crate::{Error, Result, plan, storage};
 
 /// A bounded cache of decoded manifests by location. Clones share it.
 #[derive(Debug, Clone)]
@@ -19,7 +22,8 @@ pub struct ManifestCache {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
-    location: String,
+    /// The path in the store, which tells stores and, outside of the table, users apart.
+    path: object_store::path::Path,
     /// Length of a manifest, id of the snapshot of a list: a file that was written where a dropped
     /// table once had one is not taken for it.
     stamp: i64,
@@ -37,7 +41,7 @@ impl ManifestCache {
         let files = Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|key: &Key, decoded: &Decoded| {
-                let bytes = size_of::<Key>() + key.location.len() + decoded.size_bytes();
+                let bytes = size_of::<Key>() + key.path.as_ref().len() + decoded.size_bytes();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
@@ -50,11 +54,12 @@ impl ManifestCache {
         storage: &Storage,
         snapshot: &plan::SnapshotFile,
     ) -> Result<Arc<ManifestList>> {
-        let key = Key { location: snapshot.manifest_list.clone(), stamp: snapshot.id };
-        let load = async {
-            ManifestList::read(storage, snapshot).await.map(|list| Decoded::List(Arc::new(list)))
+        let key = Key { path: storage.path(&snapshot.manifest_list)?, stamp: snapshot.id };
+        let load = || {
+            let list = ManifestList::read(storage, snapshot);
+            list.map_ok(|list| Decoded::List(Arc::new(list))).boxed()
         };
-        match self.files.try_get_with(key, load).await.map_err(shared)? {
+        match self.get(key, load).await? {
             Decoded::List(list) => Ok(list),
             Decoded::Files(_) => Err(mixed_up(&snapshot.manifest_list)),
         }
@@ -66,12 +71,36 @@ impl ManifestCache {
         storage: &Storage,
         manifest: &iceberg::spec::ManifestFile,
     ) -> Result<Arc<[Arc<DataFile>]>> {
-        let location = manifest.manifest_path.clone();
-        let key = Key { location, stamp: manifest.manifest_length };
-        let load = async { plan::read_manifest(storage, manifest).await.map(Decoded::Files) };
-        match self.files.try_get_with(key, load).await.map_err(shared)? {
+        let path = storage.path(&manifest.manifest_path)?;
+        let key = Key { path, stamp: manifest.manifest_length };
+        let load = || plan::read_manifest(storage, manifest).map_ok(Decoded::Files).boxed();
+        match self.get(key, load).await? {
             Decoded::Files(files) => Ok(files),
             Decoded::List(_) => Err(mixed_up(&manifest.manifest_path)),
+        }
+    }
+
+    /// What is cached, or what `load` reads.
+    async fn get<'a>(
+        &self,
+        key: Key,
+        load: impl Fn() -> BoxFuture<'a, Result<Decoded>>,
+    ) -> Result<Decoded> {
+        let mut was_asked = false;
+        let first = async {
+            was_asked = true;
+            load().await
+        };
+        let decoded = self.files.try_get_with(key, first).await;
+        storage::manifest_asked(!was_asked);
+        if was_asked {
+            storage::manifest_bytes(self.files.weighted_size());
+        }
+        match decoded {
+            Ok(decoded) => Ok(decoded),
+            Err(error) if was_asked => Err(Error::new(error.kind(), error.to_string())),
+            // It was somebody else who failed, and he may have had other rights.
+            Err(_) => load().await,
         }
     }
 }
@@ -83,11 +112,6 @@ impl Decoded {
             Self::Files(files) => files.iter().map(|file| file.size_bytes()).sum(),
         }
     }
-}
-
-/// All that waited for one load get its error.
-fn shared(error: Arc<Error>) -> Error {
-    Error::new(error.kind(), error.to_string())
 }
 
 fn mixed_up(location: &str) -> Error {
@@ -119,5 +143,28 @@ mod tests {
         std::fs::remove_file(&location).unwrap();
         let again = cache.manifest_list(&storage, &snapshot).await.unwrap();
         assert!(Arc::ptr_eq(&list, &again));
+    }
+
+    #[tokio::test]
+    async fn the_failure_of_one_user_is_not_that_of_another() {
+        let cache = ManifestCache::new(1 << 20);
+        let key = || Key { path: "n/b/t/m".into(), stamp: 1 };
+        let begun = tokio::sync::Notify::new();
+        let denied = || {
+            let load = async {
+                begun.notified().await;
+                Err(Error::new(crate::ErrorKind::Forbidden, "denied"))
+            };
+            load.boxed()
+        };
+        let allowed = || async { Ok(Decoded::Files(Arc::new([]))) }.boxed();
+        let other = async {
+            tokio::task::yield_now().await;
+            begun.notify_one();
+            cache.get(key(), allowed).await
+        };
+        let (first, second) = tokio::join!(cache.get(key(), denied), other);
+        assert_eq!(first.unwrap_err().kind(), crate::ErrorKind::Forbidden);
+        second.unwrap();
     }
 }

@@ -44,20 +44,19 @@ impl NewTable {
 
     /// Creates the table without rows. Errors: `AlreadyExists`, `NotFound` for the namespace,
     /// `InvalidArgument` for a partition field that does not fit its column.
-    pub async fn create(&self, catalog: &dyn Catalog) -> Result<Table> {
-        let location = self.resolve_location(catalog).await?;
-        catalog.create_table(&self.ident, self.metadata(location)?).await
+    pub async fn create(&self, catalog: &dyn Catalog) -> Result<()> {
+        let staged = self.stage(catalog).await?;
+        catalog.create_table(&self.ident, TableMetadata::clone(&staged.metadata)).await
     }
 
-    pub(crate) async fn resolve_location(&self, catalog: &dyn Catalog) -> Result<String> {
-        match &self.location {
-            Some(location) => Ok(location.trim_end_matches('/').to_owned()),
-            None => catalog.new_table_location(&self.ident).await,
-        }
+    /// Prepares the table; nobody sees it before it is created. Errors: as [`NewTable::create`].
+    pub async fn stage(&self, catalog: &dyn Catalog) -> Result<Table> {
+        let location = self.location.clone().unwrap_or_default();
+        catalog.stage_table(&self.ident, self.metadata(location)?).await
     }
 
     /// The metadata of the table before its first snapshot.
-    pub(crate) fn metadata(&self, location: String) -> Result<TableMetadata> {
+    fn metadata(&self, location: String) -> Result<TableMetadata> {
         schema::to_arrow(&self.schema)?;
         let mut properties = self.properties.clone();
         let version = match properties.remove("format-version").as_deref() {

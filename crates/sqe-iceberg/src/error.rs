@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::storage;
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,8 +22,14 @@ pub enum ErrorKind {
     InvalidArgument,
     /// A file that does not hold what its format demands.
     Corrupt,
+    /// The catalog or the store does not know who the user is.
+    Unauthenticated,
+    /// The user may not do that.
+    Forbidden,
     /// The object store or the catalog did not do its part.
     Unavailable,
+    /// A catalog or a store answered what its protocol does not allow.
+    BadAnswer,
     /// A limit of memory or disk.
     ResourceExhausted,
     /// A defect of this program.
@@ -132,7 +140,12 @@ impl From<iceberg::Error> for Error {
             Theirs::CatalogCommitConflicts => ErrorKind::Conflict,
             _ => ErrorKind::Internal,
         };
-        let kind = if is_storage_full(&error) { ErrorKind::ResourceExhausted } else { kind };
+        let kind = match kind {
+            _ if is_storage_full(&error) => ErrorKind::ResourceExhausted,
+            // Everything that goes wrong in a store is unexpected to them.
+            ErrorKind::Internal => storage::kind_below(&error).unwrap_or(kind),
+            kind => kind,
+        };
         // Their context may hold anything, the message alone does not.
         Self::new(kind, error.message())
     }
@@ -140,13 +153,10 @@ impl From<iceberg::Error> for Error {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
-        let kind = match &error {
-            object_store::Error::NotFound { .. } => ErrorKind::NotFound,
-            object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            _ if is_storage_full(&error) => ErrorKind::ResourceExhausted,
-            _ => ErrorKind::Unavailable,
-        };
-        Self::new(kind, "object store").with_source(error)
+        match storage::describe(&error) {
+            Some((kind, message)) => Self::new(kind, message),
+            None => Self::new(storage::plain_kind(&error), "object store").with_source(error),
+        }
     }
 }
 

@@ -92,10 +92,23 @@ pub(crate) async fn read_table(
 ) -> Result<TableMetadata> {
     let origin = Origin { what: "table", ident: ident.clone(), location: location.to_owned() };
     let metadata: TableMetadata = read(origin, storage).await?;
+    check_version(ident, &metadata)?;
+    Ok(metadata)
+}
+
+/// Errors: `Unsupported` for a format version that is not built.
+pub(crate) fn check_version(ident: &TableIdent, metadata: &TableMetadata) -> Result<()> {
     match metadata.format_version() {
-        FormatVersion::V1 | FormatVersion::V2 => Ok(metadata),
+        FormatVersion::V1 | FormatVersion::V2 => Ok(()),
         FormatVersion::V3 => Err(unsupported_version(ident, 3)),
     }
+}
+
+/// Why the metadata of a table, which is JSON, could not be parsed.
+pub(crate) fn explain_table(ident: &TableIdent, metadata: &Value) -> Error {
+    unsupported("table", ident, metadata).unwrap_or_else(|| {
+        Error::corrupt(format!("metadata of table {ident} is not what its format demands"))
+    })
 }
 
 /// Reads the metadata of a view. Errors: `Corrupt` where the file is missing or holds something
@@ -157,19 +170,22 @@ fn explain(origin: &Origin, json: &[u8], error: serde_json::Error) -> Error {
         Ok(value) => value,
         Err(error) => return Error::corrupt(format!("{origin} is not JSON")).with_source(error),
     };
-    if let Some((column, column_type)) = unknown_type(&value) {
-        return Error::unsupported(format!(
-            "column {column:?} of {} {} has type {column_type}, which is not supported",
-            origin.what, origin.ident
-        ));
+    unsupported(origin.what, &origin.ident, &value).unwrap_or_else(|| {
+        Error::corrupt(format!("{origin} does not hold {} metadata", origin.what))
+            .with_source(error)
+    })
+}
+
+/// What metadata needs that is not built.
+fn unsupported(what: &str, ident: &TableIdent, metadata: &Value) -> Option<Error> {
+    if let Some((column, column_type)) = unknown_type(metadata) {
+        return Some(Error::unsupported(format!(
+            "column {column:?} of {what} {ident} has type {column_type}, which is not supported"
+        )));
     }
-    match value.get("format-version").and_then(Value::as_u64) {
-        Some(version) if version > 2 && origin.what == "table" => {
-            unsupported_version(&origin.ident, version)
-        }
-        _ => Error::corrupt(format!("{origin} does not hold {} metadata", origin.what))
-            .with_source(error),
-    }
+    let version = metadata.get("format-version").and_then(Value::as_u64);
+    let version = version.filter(|version| *version > 2 && what == "table");
+    version.map(|version| unsupported_version(ident, version))
 }
 
 fn unsupported_version(ident: &TableIdent, version: u64) -> Error {

@@ -7,12 +7,18 @@ use async_trait::async_trait;
 use iceberg::spec::{TableMetadata, ViewMetadata};
 use iceberg::{NamespaceIdent, TableIdent, TableRequirement, TableUpdate};
 
+use crate::storage::Storage;
 use crate::{Result, Table};
 
 #[cfg(test)]
+#[path = "../../tests/integration/conformance/mod.rs"]
 mod conformance;
 mod metadata_file;
+pub mod rest;
+mod source;
 pub mod sqlite;
+
+pub use source::{CatalogSource, SharedCatalog};
 
 /// A catalog as one user sees it.
 ///
@@ -48,27 +54,43 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// Loads the current state of a table. Errors: `NotFound`, `Corrupt`, `Unsupported`.
     async fn load_table(&self, ident: &TableIdent) -> Result<Table>;
 
-    /// Where a new table of this name puts its files: an absolute location without a final slash.
-    /// Not yet used by any table, also not by one that was dropped.
-    async fn new_table_location(&self, ident: &TableIdent) -> Result<String>;
+    /// Whether there is a table of that name.
+    async fn table_exists(&self, ident: &TableIdent) -> Result<bool>;
 
-    /// The storage of a table that does not exist yet, at a location from `new_table_location`.
-    async fn new_table_storage(&self, location: &str) -> Result<crate::storage::Storage>;
+    /// Prepares a table that does not exist yet: with its final metadata, and the storage that
+    /// takes its files. Its `metadata_location` is empty.
+    ///
+    /// The catalog may assign other ids than those of `metadata`. Where the location is empty it
+    /// chooses one, without a final slash, that no other table has. Nobody else sees anything of
+    /// this.
+    /// Errors: those of [`Catalog::create_table`], though not every catalog looks for them yet.
+    async fn stage_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<Table>;
 
-    /// Creates a table with its complete first metadata, snapshots included.
+    /// Creates a staged table with its complete first metadata, snapshots included.
     /// Errors: `AlreadyExists` (also where a view has the name), `NotFound` for the namespace,
     /// `Unavailable` where it may have been created in spite of the error.
-    async fn create_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<Table>;
+    async fn create_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<()>;
 
-    /// Applies `updates` if every requirement holds of the table as it is at that moment.
+    /// Gives a name to a table whose metadata file is there already.
+    /// Errors: `AlreadyExists` (also where a view has the name), `NotFound` for the namespace.
+    async fn register_table(&self, ident: &TableIdent, metadata_location: &str) -> Result<()>;
+
+    /// Gives a table another name, also in another namespace; its files stay where they are.
+    /// Errors: `NotFound` for the table or the new namespace, `AlreadyExists`.
+    async fn rename_table(&self, from: &TableIdent, to: &TableIdent) -> Result<()>;
+
+    /// Applies the updates if every requirement holds of the table as it is at that moment.
     /// Errors: `Conflict` where a requirement does not hold or somebody else was first,
     /// `Unavailable` where the updates may have been applied in spite of the error.
-    async fn commit(
-        &self,
-        ident: &TableIdent,
-        requirements: Vec<TableRequirement>,
-        updates: Vec<TableUpdate>,
-    ) -> Result<Table>;
+    async fn commit(&self, change: TableChange) -> Result<()>;
+
+    /// Changes several tables, all or none of them.
+    /// Errors: those of [`Catalog::commit`]; `Unsupported` where the catalog cannot do that.
+    async fn commit_tables(&self, changes: Vec<TableChange>) -> Result<()>;
+
+    /// The storage of a loaded table with what the user may do now, which may be more than when
+    /// the keys of the table's own storage were made.
+    async fn fresh_storage(&self, table: &Table) -> Result<Storage>;
 
     /// Removes a table from the catalog; its files stay. Errors: `NotFound`.
     async fn drop_table(&self, ident: &TableIdent) -> Result<()>;
@@ -76,8 +98,9 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// Loads a view. Errors: `NotFound`.
     async fn load_view(&self, ident: &TableIdent) -> Result<ViewMetadata>;
 
-    /// Creates a view; with `replace` an existing view of the name is replaced.
-    /// Errors: `AlreadyExists`, also where a table has the name.
+    /// Creates a view; with `replace` an existing view of the name is replaced. Where the location
+    /// is empty, the catalog chooses one.
+    /// Errors: `AlreadyExists`, also where a table has the name; `NotFound` for the namespace.
     async fn create_view(
         &self,
         ident: &TableIdent,
@@ -87,4 +110,18 @@ pub trait Catalog: fmt::Debug + Send + Sync {
 
     /// Drops a view. Errors: `NotFound`.
     async fn drop_view(&self, ident: &TableIdent) -> Result<()>;
+
+    /// Gives a view another name. Errors: `NotFound`, `AlreadyExists`.
+    async fn rename_view(&self, from: &TableIdent, to: &TableIdent) -> Result<()>;
+}
+
+/// What shall become of one table.
+#[derive(Debug, Clone)]
+pub struct TableChange {
+    /// The table.
+    pub ident: TableIdent,
+    /// What must hold of it.
+    pub requirements: Vec<TableRequirement>,
+    /// What is done to it, in this order.
+    pub updates: Vec<TableUpdate>,
 }

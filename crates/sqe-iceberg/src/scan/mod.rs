@@ -1,7 +1,7 @@
 //! From planned files to rows: DataFusion's Parquet reader, with columns found by field id.
 //!
-//! [`source`] wraps the reader, [`morsel`] ties each file to its own Iceberg part, [`adapter`]
-//! rewrites expressions for a file, [`align`] reshapes what no cast can.
+//! [`source`] wraps the reader, [`morsel`] ties each file to its own Iceberg part, [`reader`] reads
+//! bytes, [`adapter`] rewrites expressions for a file, [`align`] reshapes what no cast can.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use chrono::DateTime;
 use datafusion::catalog::Session;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::datasource::physical_plan::ParquetSource;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion_datasource::PartitionedFile;
@@ -20,13 +19,15 @@ use datafusion_datasource::source::DataSourceExec;
 use iceberg::spec::{TableMetadata, Transform};
 use object_store::ObjectMeta;
 
+use self::reader::ReaderFactory;
 use crate::plan::{self, ColumnType, DataFile};
 use crate::value::to_scalar;
-use crate::{Result, Table};
+use crate::{Result, Table, storage};
 
 mod adapter;
 mod align;
 mod morsel;
+mod reader;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -75,7 +76,7 @@ impl Scan<'_> {
     ) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
         let storage = &self.table.storage;
         let runtime = session.runtime_env();
-        runtime.register_object_store(storage.url().as_ref(), Arc::clone(storage.store()));
+        let url = storage::scan_url(runtime)?;
 
         let mut options = TableParquetOptions {
             global: session.config_options().execution.parquet.clone(),
@@ -85,7 +86,7 @@ impl Scan<'_> {
         options.global.coerce_int96 = Some("us".to_owned());
         options.global.coerce_int96_tz = None;
         let cache = runtime.cache_manager.get_file_metadata_cache();
-        let readers = CachedParquetFileReaderFactory::new(Arc::clone(storage.store()), cache);
+        let readers = ReaderFactory::new(storage.store(), cache);
         let size_hint = options.global.metadata_size_hint;
         let mut parquet = ParquetSource::new(Arc::clone(self.schema))
             .with_table_parquet_options(options)
@@ -100,8 +101,8 @@ impl Scan<'_> {
         let partitions = partitions.unwrap_or(NonZeroUsize::MIN);
         let min_bytes = session.config_options().optimizer.repartition_file_min_size;
         let groups = source::spread(&files, partitions, min_bytes as u64);
-        let source = Arc::new(IcebergParquetSource::new(parquet));
-        let config = FileScanConfigBuilder::new(storage.url().clone(), source)
+        let source = Arc::new(IcebergParquetSource::new(parquet, Arc::clone(storage.store())));
+        let config = FileScanConfigBuilder::new(url, source)
             .with_file_groups(groups)
             .with_statistics(plan::table_statistics(self.files, &columns))
             .with_projection_indices(self.projection.cloned())?

@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 
 use super::ScanFile;
 use super::adapter::FieldIdAdapterFactory;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, storage};
 
 /// Opens files with the Parquet source, each with an adapter of its own.
 pub(super) struct IcebergMorselizer {
@@ -104,7 +104,8 @@ fn at_file(file: &ScanFile, error: DataFusionError) -> DataFusionError {
         return error;
     };
     let message = format!("failed to read data file {}", file.location);
-    Error::new(kind, message).with_source(error).into()
+    // As text: a query that is the cause of an error would be shown in its place.
+    Error::new(kind, message).with_source(error.strip_backtrace()).into()
 }
 
 fn fault_of_file(error: &DataFusionError) -> Option<ErrorKind> {
@@ -141,6 +142,43 @@ fn of_parquet(error: &ParquetError) -> ErrorKind {
 fn of_store(error: &object_store::Error) -> ErrorKind {
     match error {
         object_store::Error::NotFound { .. } => ErrorKind::Corrupt,
-        _ => ErrorKind::Unavailable,
+        error => storage::kind_below(error).unwrap_or(ErrorKind::Unavailable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn faults_of_stores_keep_their_kind() {
+        let file = ScanFile {
+            location: "s3://b/t/f".to_owned(),
+            table: Arc::new(arrow::datatypes::Schema::empty()),
+            split_offsets: Box::default(),
+            constants: Box::default(),
+            may_be_nan: Box::default(),
+        };
+        let denied = async || storage::no_store().get(&"n/b/t/f".into()).await.unwrap_err();
+        let footer = DataFusionError::ObjectStore(Box::new(denied().await));
+        let missing = object_store::Error::NotFound { path: "f".to_owned(), source: "gone".into() };
+        let check = |error: DataFusionError, expected| {
+            let error = at_file(&file, error);
+            let DataFusionError::External(error) = error else { panic!("{error}") };
+            let error = error.downcast_ref::<Error>().unwrap();
+            assert_eq!(error.kind(), expected);
+            assert!(error.message().contains("s3://b/t/f"), "{error}");
+        };
+        check(DataFusionError::ObjectStore(Box::new(denied().await)), ErrorKind::Forbidden);
+        let parquet = ParquetError::External(Box::new(denied().await));
+        check(DataFusionError::ParquetError(Box::new(parquet)), ErrorKind::Forbidden);
+        let parquet = ParquetError::External(Box::new(denied().await));
+        let arrow = ArrowError::ExternalError(Box::new(parquet));
+        check(DataFusionError::ArrowError(Box::new(arrow), None), ErrorKind::Forbidden);
+        let footer = ParquetError::External(Box::new(footer));
+        check(DataFusionError::ParquetError(Box::new(footer)), ErrorKind::Forbidden);
+        check(DataFusionError::ObjectStore(Box::new(missing)), ErrorKind::Corrupt);
     }
 }

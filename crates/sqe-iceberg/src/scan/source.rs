@@ -36,16 +36,18 @@ use crate::plan::{cut, group_by_bytes};
 #[derive(Clone)]
 pub struct IcebergParquetSource {
     parquet: Arc<dyn FileSource>,
+    /// The store of the table, for the user who scans it.
+    store: Arc<dyn ObjectStore>,
 }
 
 impl IcebergParquetSource {
     /// Wraps a source that is set up to read the files, with the table's current schema.
-    pub(crate) fn new(parquet: ParquetSource) -> Self {
-        Self { parquet: Arc::new(parquet) }
+    pub(crate) fn new(parquet: ParquetSource, store: Arc<dyn ObjectStore>) -> Self {
+        Self { parquet: Arc::new(parquet), store }
     }
 
-    fn wrap(parquet: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { parquet })
+    fn wrap(&self, parquet: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self { parquet, store: Arc::clone(&self.store) })
     }
 
     /// The columns of lists, maps and structs of a file may need reshaping. A decoder that finds
@@ -83,7 +85,7 @@ impl FileSource for IcebergParquetSource {
 
     fn create_morselizer(
         &self,
-        store: Arc<dyn ObjectStore>,
+        _: Arc<dyn ObjectStore>,
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
@@ -94,7 +96,7 @@ impl FileSource for IcebergParquetSource {
             .with_preserve_order(config.preserve_order)
             .with_statistics(Statistics::default())
             .build();
-        let parquet = Arc::clone(&self.parquet);
+        let (parquet, store) = (Arc::clone(&self.parquet), Arc::clone(&self.store));
         Ok(Box::new(IcebergMorselizer { parquet, store, config, partition }))
     }
 
@@ -103,7 +105,7 @@ impl FileSource for IcebergParquetSource {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Self::wrap(self.parquet.with_batch_size(batch_size))
+        self.wrap(self.parquet.with_batch_size(batch_size))
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -171,7 +173,7 @@ impl FileSource for IcebergParquetSource {
         });
         Ok(FilterPushdownPropagation {
             filters: filters.collect(),
-            updated_node: answer.updated_node.map(Self::wrap),
+            updated_node: answer.updated_node.map(|parquet| self.wrap(parquet)),
         })
     }
 
@@ -182,10 +184,10 @@ impl FileSource for IcebergParquetSource {
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
         Ok(match self.parquet.try_pushdown_sort(order, properties)? {
             SortOrderPushdownResult::Exact { inner } => {
-                SortOrderPushdownResult::Exact { inner: Self::wrap(inner) }
+                SortOrderPushdownResult::Exact { inner: self.wrap(inner) }
             }
             SortOrderPushdownResult::Inexact { inner } => {
-                SortOrderPushdownResult::Inexact { inner: Self::wrap(inner) }
+                SortOrderPushdownResult::Inexact { inner: self.wrap(inner) }
             }
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })
@@ -199,7 +201,7 @@ impl FileSource for IcebergParquetSource {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        Ok(self.parquet.try_pushdown_projection(projection)?.map(Self::wrap))
+        Ok(self.parquet.try_pushdown_projection(projection)?.map(|parquet| self.wrap(parquet)))
     }
 
     fn apply_expressions(

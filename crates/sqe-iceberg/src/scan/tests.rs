@@ -25,6 +25,7 @@ use crate::cache::ManifestCache;
 use crate::plan::tests::{TestTable, data_file, field};
 use crate::provider::IcebergTable;
 
+mod remote;
 mod round_trip;
 
 fn with_id(id: i32, name: &str, data_type: DataType) -> Field {

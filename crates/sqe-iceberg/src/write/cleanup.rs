@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use datafusion::execution::object_store::ObjectStoreUrl;
+use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +24,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// How long a failed statement waits for its files to be gone before it reports its error.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Files of one statement that are deleted at the same time.
+const CONCURRENT_DELETES: usize = 8;
 
 static TASKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
@@ -176,12 +179,19 @@ impl Drop for Recorded {
 }
 
 async fn delete_all(storage: &Storage, root: &str, locations: &HashMap<String, State>) {
-    for location in locations.keys() {
-        if let Err(error) = storage.delete(location).await {
+    let deletions = futures::stream::iter(locations.keys());
+    let delete = async |location: &String| match storage.delete(location).await {
+        Ok(()) => {}
+        // Whoever may write need not be allowed to delete, and can do nothing about it.
+        Err(error) if error.kind() == ErrorKind::Forbidden => {
+            tracing::debug!(%location, %error, "file of a failed statement is left behind");
+        }
+        Err(error) => {
             tracing::warn!(%location, %error, "file of a failed statement is left behind");
         }
-    }
-    if storage.url() != &ObjectStoreUrl::local_filesystem() {
+    };
+    deletions.for_each_concurrent(CONCURRENT_DELETES, delete).await;
+    if !storage.is_local() {
         return;
     }
     let Ok(root) = storage.path(root) else { return };

@@ -22,7 +22,7 @@ use super::merge::merge_manifests;
 use super::options::Properties;
 use super::summary::Added;
 use super::target::Target;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TableChange};
 use crate::{Error, ErrorKind, Result, Table};
 
 /// Many clients of one SQLite file get in each other's way more often than the usual four times.
@@ -64,9 +64,9 @@ impl Append {
         for attempt in 0.. {
             self.check(&table, uuid)?;
             let snapshot = self.build(&table.metadata).await?;
-            let (requirements, updates) = changes(&table.metadata, snapshot);
-            let error = match catalog.commit(&table.ident, requirements, updates).await {
-                Ok(_) => break,
+            let change = change(&table, snapshot);
+            let error = match catalog.commit(change).await {
+                Ok(()) => break,
                 Err(error) => error,
             };
             if error.kind() != ErrorKind::Conflict {
@@ -194,10 +194,8 @@ pub(super) async fn read_back(
     }
 }
 
-fn changes(
-    metadata: &TableMetadata,
-    snapshot: Snapshot,
-) -> (Vec<TableRequirement>, Vec<TableUpdate>) {
+fn change(table: &Table, snapshot: Snapshot) -> TableChange {
+    let metadata = &table.metadata;
     let requirements = vec![
         TableRequirement::UuidMatch { uuid: metadata.uuid() },
         TableRequirement::RefSnapshotIdMatch {
@@ -212,7 +210,7 @@ fn changes(
         TableUpdate::AddSnapshot { snapshot },
         TableUpdate::SetSnapshotRef { ref_name, reference },
     ];
-    (requirements, updates)
+    TableChange { ident: table.ident.clone(), requirements, updates }
 }
 
 /// When a commit is tried again.

@@ -6,14 +6,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use datafusion::execution::object_store::ObjectStoreUrl;
-
 use crate::storage::{Storage, local_file};
 use crate::{Error, ErrorKind, Result};
 
 /// Waits until the bytes of `files` are on the disk.
 pub(super) async fn sync_bytes(storage: &Storage, files: Vec<String>) -> Result<()> {
-    if !is_local(storage) || files.is_empty() {
+    if !storage.is_local() || files.is_empty() {
         return Ok(());
     }
     let paths = files.iter().map(|location| local_file(location)).collect::<Result<_>>()?;
@@ -27,15 +25,11 @@ pub(super) async fn sync_names(
     files: Vec<String>,
     outer: Option<PathBuf>,
 ) -> Result<()> {
-    if !is_local(storage) {
+    if !storage.is_local() {
         return Ok(());
     }
     let files = files.iter().map(|location| local_file(location)).collect::<Result<Vec<_>>>()?;
     sync(directories_of(&files, outer.as_deref()).into_iter().collect()).await
-}
-
-fn is_local(storage: &Storage) -> bool {
-    storage.url() == &ObjectStoreUrl::local_filesystem()
 }
 
 async fn sync(paths: Vec<PathBuf>) -> Result<()> {

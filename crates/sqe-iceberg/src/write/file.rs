@@ -13,7 +13,7 @@ use super::location::new_data_file;
 use super::metrics::describe;
 use super::target::Target;
 use super::upload::{UPLOAD_BYTES, Upload};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, storage};
 
 /// A file that takes rows of one partition. Dropped before it is finished, it leaves nothing.
 pub(super) struct OpenFile {
@@ -86,7 +86,7 @@ impl OpenFile {
 fn write_error(location: &str, error: ParquetError) -> Error {
     let kind = match crate::error::is_storage_full(&error) {
         true => ErrorKind::ResourceExhausted,
-        false => ErrorKind::Unavailable,
+        false => storage::kind_below(&error).unwrap_or(ErrorKind::Unavailable),
     };
     Error::new(kind, format!("failed to write {location}")).with_source(error)
 }

@@ -62,7 +62,8 @@ pub async fn append(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> Result<u64> {
-    let files = Files::new(table.storage.clone(), table.metadata.location());
+    let storage = catalog.fresh_storage(table).await?;
+    let files = Files::new(storage, table.metadata.location());
     let (catalog, table) = (Arc::clone(catalog), table.clone());
     let result = async {
         let (target, written) = write(&files, &table.metadata, plan, context).await?;
@@ -87,16 +88,13 @@ pub async fn create_table_as(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> Result<u64> {
-    let location = table.resolve_location(catalog.as_ref()).await?;
-    let storage = catalog.new_table_storage(&location).await?;
-    let files = Files::new(storage, &location);
-    let metadata = table.metadata(location)?;
+    let staged = table.stage(catalog.as_ref()).await?;
+    let files = Files::new(staged.storage.clone(), staged.metadata.location());
     let catalog = Arc::clone(catalog);
     let result = async {
-        let (target, written) = write(&files, &metadata, plan, context).await?;
+        let (target, written) = write(&files, &staged.metadata, plan, context).await?;
         let kept = files.clone();
-        let create =
-            async move { create(catalog.as_ref(), &table, metadata, target, written, &kept).await };
+        let create = async move { create(catalog.as_ref(), staged, target, written, &kept).await };
         files.finish(create).await
     };
     settle(result.await, files).await
@@ -104,12 +102,12 @@ pub async fn create_table_as(
 
 async fn create(
     catalog: &dyn Catalog,
-    table: &NewTable,
-    mut metadata: TableMetadata,
+    staged: Table,
     target: Arc<Target>,
     written: Vec<DataFile>,
     files: &Files,
 ) -> Result<u64> {
+    let mut metadata = TableMetadata::clone(&staged.metadata);
     let mut records = 0;
     if !written.is_empty() {
         let mut append = Append::prepare(target, &metadata, written).await?;
@@ -117,9 +115,9 @@ async fn create(
         records = append.records();
     }
     let uuid = metadata.uuid();
-    if let Err(error) = catalog.create_table(&table.ident, metadata).await {
+    if let Err(error) = catalog.create_table(&staged.ident, metadata).await {
         let created = |table: &Table| table.metadata.uuid() == uuid;
-        read_back(files, catalog, &table.ident, error, created).await?;
+        read_back(files, catalog, &staged.ident, error, created).await?;
     }
     files.keep();
     Ok(records)

@@ -161,11 +161,21 @@ pub(super) fn swap(transaction: &Transaction<'_>, key: &Key, old: &str, new: &st
     )?;
     match moved {
         1 => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::Conflict,
-            format!("{} was changed by somebody else at the same time", key.ident),
-        )),
+        _ => Err(moved_by_another(key)),
     }
+}
+
+/// Errors: `Conflict` where a row was moved or dropped since `location` was read.
+pub(super) fn require_at(connection: &Connection, key: &Key, location: &str) -> Result<()> {
+    match find(connection, key)? {
+        Some(entry) if entry.metadata_location == location => Ok(()),
+        _ => Err(moved_by_another(key)),
+    }
+}
+
+fn moved_by_another(key: &Key) -> Error {
+    let message = format!("{} was changed by somebody else at the same time", key.ident);
+    Error::new(ErrorKind::Conflict, message)
 }
 
 pub(super) fn delete(transaction: &Transaction<'_>, key: &Key) -> Result<()> {

@@ -11,16 +11,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use iceberg::spec::{TableMetadata, ViewMetadata};
-use iceberg::{NamespaceIdent, TableIdent, TableRequirement, TableUpdate};
+use iceberg::{NamespaceIdent, TableIdent};
 
 use self::database::Database;
 use self::entries::{Entry, EntryKind, Key};
 use self::warehouse::Warehouse;
-use super::{Catalog, metadata_file};
+use super::{Catalog, TableChange, metadata_file};
 use crate::storage::Storage;
-use crate::{Error, Result, Table};
+use crate::{Error, ErrorKind, Result, Table};
 
 mod changes;
+mod commits;
 mod database;
 mod entries;
 mod file;
@@ -100,6 +101,14 @@ impl SqliteCatalog {
             })
             .await
     }
+
+    async fn rename(&self, from: &TableIdent, to: &TableIdent, kind: EntryKind) -> Result<()> {
+        let key = self.key(from).map_err(|_| entries::not_found(kind, from))?;
+        let new_key = self.key(to)?;
+        self.database
+            .change(move |transaction| changes::rename(transaction, &key, &new_key, kind))
+            .await
+    }
 }
 
 #[async_trait]
@@ -159,47 +168,58 @@ impl Catalog for SqliteCatalog {
         Ok(self.table(ident.clone(), metadata_location, metadata))
     }
 
-    async fn new_table_location(&self, ident: &TableIdent) -> Result<String> {
+    async fn table_exists(&self, ident: &TableIdent) -> Result<bool> {
+        match self.find(ident, EntryKind::Table).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stage_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<Table> {
         let (key, warehouse) = (self.key(ident)?, self.warehouse.clone());
+        let metadata = self
+            .database
+            .run(move |connection| changes::stage(connection, &warehouse, &key, metadata))
+            .await?;
+        self.storage.path(metadata.location())?;
+        Ok(self.table(ident.clone(), String::new(), metadata))
+    }
+
+    async fn create_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<()> {
+        let (key, database) = (self.key(ident)?, Arc::clone(&self.database));
         self.database
-            .run(move |connection| {
-                namespaces::require(connection, &key.catalog, &key.ident.namespace)?;
-                warehouse.new_location(&key.ident, |location| {
-                    Ok(entries::location_owner(connection, location)?.is_some())
-                })
-            })
+            .run(move |connection| changes::create_table(&database, connection, &key, &metadata))
             .await
     }
 
-    async fn new_table_storage(&self, location: &str) -> Result<Storage> {
-        self.storage.path(location)?;
-        Ok(self.storage.clone())
+    async fn register_table(&self, ident: &TableIdent, metadata_location: &str) -> Result<()> {
+        let (key, location) = (self.key(ident)?, metadata_location.to_owned());
+        let metadata = metadata_file::read_table(ident, &location, &self.storage).await?;
+        self.database
+            .change(move |transaction| changes::register(transaction, &key, location, &metadata))
+            .await
     }
 
-    async fn create_table(&self, ident: &TableIdent, metadata: TableMetadata) -> Result<Table> {
-        let (key, database) = (self.key(ident)?, Arc::clone(&self.database));
-        let (metadata_location, metadata) = self
-            .database
-            .run(move |connection| changes::create_table(&database, connection, &key, metadata))
-            .await?;
-        Ok(self.table(ident.clone(), metadata_location, metadata))
+    async fn rename_table(&self, from: &TableIdent, to: &TableIdent) -> Result<()> {
+        self.rename(from, to, EntryKind::Table).await
     }
 
-    async fn commit(
-        &self,
-        ident: &TableIdent,
-        requirements: Vec<TableRequirement>,
-        updates: Vec<TableUpdate>,
-    ) -> Result<Table> {
-        let base = self.load_table(ident).await?;
-        let (key, database) = (self.key(ident)?, Arc::clone(&self.database));
-        let (metadata_location, metadata) = self
-            .database
-            .run(move |connection| {
-                changes::commit(&database, connection, &key, base, requirements, updates)
-            })
-            .await?;
-        Ok(self.table(ident.clone(), metadata_location, metadata))
+    async fn commit(&self, change: TableChange) -> Result<()> {
+        self.commit_tables(vec![change]).await
+    }
+
+    async fn commit_tables(&self, changes: Vec<TableChange>) -> Result<()> {
+        let mut bases = Vec::with_capacity(changes.len());
+        for change in changes {
+            bases.push((self.load_table(&change.ident).await?, self.key(&change.ident)?, change));
+        }
+        let database = Arc::clone(&self.database);
+        self.database.run(move |connection| commits::commit(&database, connection, bases)).await
+    }
+
+    async fn fresh_storage(&self, table: &Table) -> Result<Storage> {
+        Ok(table.storage.clone())
     }
 
     async fn drop_table(&self, ident: &TableIdent) -> Result<()> {
@@ -218,8 +238,10 @@ impl Catalog for SqliteCatalog {
         replace: bool,
     ) -> Result<()> {
         let (key, database) = (self.key(ident)?, Arc::clone(&self.database));
+        let warehouse = self.warehouse.clone();
         self.database
             .run(move |connection| {
+                let metadata = changes::place_view(connection, &warehouse, &key, metadata)?;
                 changes::create_view(&database, connection, &key, &metadata, replace)
             })
             .await
@@ -227,6 +249,10 @@ impl Catalog for SqliteCatalog {
 
     async fn drop_view(&self, ident: &TableIdent) -> Result<()> {
         self.drop_entry(ident, EntryKind::View).await
+    }
+
+    async fn rename_view(&self, from: &TableIdent, to: &TableIdent) -> Result<()> {
+        self.rename(from, to, EntryKind::View).await
     }
 }
 

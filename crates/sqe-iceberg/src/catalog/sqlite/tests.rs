@@ -8,7 +8,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ErrorKind;
-use crate::catalog::conformance::{self, commit_retrying, create, ident, namespace, set_property};
+use crate::catalog::conformance::{
+    self, Habits, change, commit_retrying, create, namespace, set_property,
+};
 
 fn options(directory: &Path, catalog_name: &str) -> SqliteOptions {
     SqliteOptions {
@@ -32,6 +34,10 @@ async fn with_table() -> (TempDir, SqliteCatalog, Table, Connection) {
     (directory, catalog, table, other)
 }
 
+fn ident(namespace_text: &str, name: &str) -> TableIdent {
+    TableIdent::new(namespace(namespace_text), name.to_owned())
+}
+
 fn metadata_files(table: &Table) -> Vec<PathBuf> {
     let directory = table.metadata.location().strip_prefix("file://").unwrap().to_owned();
     let entries = std::fs::read_dir(directory + "/metadata").unwrap();
@@ -41,7 +47,25 @@ fn metadata_files(table: &Table) -> Vec<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn conforms() {
     let directory = tempfile::tempdir().unwrap();
-    conformance::all(&open(directory.path()).await).await;
+    let habits = Habits {
+        names: &[
+            "..",
+            ".",
+            "a/../../b",
+            "it's",
+            "say \"hi\"",
+            "50%",
+            "a b",
+            "Größe",
+            "a.b",
+            "😀;--",
+        ],
+        locations_are_new: true,
+        stages_only_what_can_be: true,
+        logs_metadata: true,
+        guards_parents: true,
+    };
+    conformance::all(&open(directory.path()).await, habits).await;
     let outside = std::fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(outside, 2, "only the database and the warehouse");
 }
@@ -171,14 +195,15 @@ async fn compressed_metadata_is_written_and_read() {
     let (_directory, catalog, _, _) = with_table().await;
     let t = ident("s", "t");
     let gzip = set_property("write.metadata.compression-codec", "gzip");
-    let compressed = catalog.commit(&t, vec![], gzip).await.unwrap();
+    catalog.commit(change(&t, vec![], gzip)).await.unwrap();
+    let compressed = catalog.load_table(&t).await.unwrap();
     assert!(compressed.metadata_location.ends_with(".gz.metadata.json"));
     let bytes = compressed.storage.read(&compressed.metadata_location).await.unwrap();
     assert_eq!(bytes[..2], [0x1f, 0x8b]);
-    assert_eq!(catalog.load_table(&t).await.unwrap().metadata, compressed.metadata);
+    assert_eq!(compressed.metadata.metadata_log().len(), 1);
 
     let unknown = set_property("write.metadata.compression-codec", "zstd");
-    let error = catalog.commit(&t, vec![], unknown).await.unwrap_err();
+    let error = catalog.commit(change(&t, vec![], unknown)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
 }
 
@@ -195,7 +220,7 @@ async fn a_failed_commit_changes_nothing_and_leaves_no_file() {
         )
         .unwrap();
     let t = ident("s", "t");
-    catalog.commit(&t, vec![], set_property("a", "1")).await.unwrap_err();
+    catalog.commit(change(&t, vec![], set_property("a", "1"))).await.unwrap_err();
     create(&catalog, &ident("s", "u")).await.unwrap_err();
 
     let loaded = catalog.load_table(&t).await.unwrap();
@@ -205,7 +230,7 @@ async fn a_failed_commit_changes_nothing_and_leaves_no_file() {
     assert!(!directory.path().join("warehouse/s/u").exists());
 
     other.execute_batch("DROP TRIGGER u; DROP TRIGGER i;").unwrap();
-    catalog.commit(&t, vec![], set_property("a", "1")).await.unwrap();
+    catalog.commit(change(&t, vec![], set_property("a", "1"))).await.unwrap();
 }
 
 #[tokio::test]
@@ -223,7 +248,8 @@ async fn a_commit_that_lost_is_a_conflict_and_leaves_no_file() {
              END;",
         )
         .unwrap();
-    let error = catalog.commit(&ident("s", "t"), vec![], set_property("a", "1")).await.unwrap_err();
+    let lost = change(&ident("s", "t"), vec![], set_property("a", "1"));
+    let error = catalog.commit(lost).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     assert!(error.message().contains("s.t"), "{error}");
     assert_eq!(metadata_files(&table).len(), 1);
@@ -237,7 +263,7 @@ async fn an_unknown_outcome_is_settled_by_reading_back() {
         let metadata_location = metadata_location.to_owned();
         let entry = Entry { kind: EntryKind::Table, metadata_location };
         let broken = Error::new(ErrorKind::Unavailable, "disk");
-        let settled = changes::settle(&catalog.database, &key, &entry, broken);
+        let settled = changes::settle(&catalog.database, &[(&key, &entry)], broken);
         assert_eq!(settled.map_err(|error| error.kind()), expected);
     };
     check(&table.metadata_location, Ok(()));

@@ -89,7 +89,8 @@ async fn write(partition: Option<(&str, Transform)>) -> (tempfile::TempDir, Iceb
         properties: HashMap::new(),
         location: None,
     };
-    let mut table = table.create(catalog.as_ref()).await.unwrap();
+    table.create(catalog.as_ref()).await.unwrap();
+    let mut table = catalog.load_table(&table.ident).await.unwrap();
     let context = SessionContext::new();
     for start in [0, 20, 40] {
         let rows = context.read_batch(rows.slice(start, 20)).unwrap();

@@ -47,7 +47,8 @@ impl Fixture {
     }
 
     async fn create(&self, table: NewTable) -> Table {
-        table.create(self.catalog.as_ref()).await.unwrap()
+        table.create(self.catalog.as_ref()).await.unwrap();
+        self.catalog.load_table(&table.ident).await.unwrap()
     }
 
     async fn append(&self, table: &Table, batches: &[RecordBatch]) -> Result<u64> {
