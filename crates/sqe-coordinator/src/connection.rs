@@ -5,40 +5,47 @@
 //! it is found again by the connection and ends with it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
-use sqe_engine::Result;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tonic::Extensions;
 use tonic::transport::server::{Connected, TlsConnectInfo};
 use tracing::warn;
 
-use crate::auth::Sessions;
+use crate::auth::{Hash, Sessions, UserTokens};
 use crate::session::ClientSession;
 
 /// How long to wait after the system refused a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a closed connection may wait for the client to close its side.
+/// How long a token that a connection shows again and again is not looked at again.
+const VERIFIED: Duration = Duration::from_secs(5);
+
 const LINGER: Duration = Duration::from_secs(10);
 
 /// One client connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     sessions: Arc<Sessions>,
-    by_user: Mutex<HashMap<String, Arc<ClientSession>>>,
+    peer: Option<IpAddr>,
+    by_login: Mutex<HashMap<String, Held>>,
+    /// The token that was looked at last, and when.
+    verified: Mutex<Option<(Hash, Instant, Arc<ClientSession>)>>,
 }
 
 impl Connection {
-    pub(crate) fn new(sessions: Arc<Sessions>) -> Self {
-        Self { sessions, by_user: Mutex::default() }
+    pub(crate) fn new(sessions: Arc<Sessions>, peer: Option<IpAddr>) -> Self {
+        Self { sessions, peer, by_login: Mutex::default(), verified: Mutex::default() }
     }
 
     /// The connection a request came through.
@@ -47,28 +54,64 @@ impl Connection {
         extensions.get::<Arc<Self>>().or_else(tls)
     }
 
-    /// The session of `user` on this connection; `open` makes it where there is none, or where
-    /// the client closed it.
-    pub(crate) fn session(
-        &self,
-        user: &str,
-        open: impl FnOnce() -> Result<Arc<ClientSession>>,
-    ) -> Result<Arc<ClientSession>> {
-        let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = by_user.get(user).filter(|session| !session.is_closed()) {
-            return Ok(Arc::clone(session));
-        }
-        let session = open()?;
-        by_user.insert(user.to_owned(), Arc::clone(&session));
-        Ok(session)
+    /// The address of the client, where it is known.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
+
+    /// What a login of this connection opened before, if that is still open.
+    pub(crate) fn held(&self, login: &str) -> Option<Held> {
+        self.lock().get(login).filter(|held| !held.session.is_closed()).cloned()
+    }
+
+    /// Keeps what a login opened, unless another call of the same login was faster: then that is
+    /// kept, and `opened` ends.
+    pub(crate) fn hold(&self, login: String, opened: Held) -> Held {
+        match self.lock().entry(login) {
+            Entry::Occupied(mut held) if held.get().session.is_closed() => {
+                held.insert(opened.clone());
+                opened
+            }
+            Entry::Occupied(held) => {
+                self.sessions.close(opened.session.id());
+                held.get().clone()
+            }
+            Entry::Vacant(place) => place.insert(opened).clone(),
+        }
+    }
+
+    /// The session of a token that this connection showed a moment ago.
+    pub(crate) fn verified(&self, token: &Hash) -> Option<Arc<ClientSession>> {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, since, session) = verified.as_ref()?;
+        let holds = known == token && since.elapsed() < VERIFIED && !session.is_closed();
+        holds.then(|| Arc::clone(session))
+    }
+
+    /// Keeps that a token was looked at.
+    pub(crate) fn verify(&self, token: Hash, session: &Arc<ClientSession>) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        *verified = Some((token, Instant::now(), Arc::clone(session)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+        self.by_login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session that belongs to a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) session: Arc<ClientSession>,
+    /// Its user's tokens, if it has any.
+    pub(crate) tokens: Option<Arc<UserTokens>>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let by_user = self.by_user.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for session in by_user.values() {
-            self.sessions.close(session.id());
+        let by_login = self.by_login.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for held in by_login.values() {
+            self.sessions.close(held.session.id());
         }
     }
 }
@@ -79,20 +122,20 @@ pub(crate) fn incoming(
     sessions: Arc<Sessions>,
 ) -> impl Stream<Item = io::Result<ClientStream>> {
     stream::unfold((listener, sessions), async |(listener, sessions)| {
-        let tcp = accept(&listener).await;
-        let connection = Arc::new(Connection::new(Arc::clone(&sessions)));
+        let (tcp, peer) = accept(&listener).await;
+        let connection = Arc::new(Connection::new(Arc::clone(&sessions), Some(peer.ip())));
         Some((Ok(ClientStream { tcp, connection, lingering: None }), (listener, sessions)))
     })
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => {
+            Ok((tcp, peer)) => {
                 if let Err(error) = tcp.set_nodelay(true) {
                     warn!(%error, "cannot set TCP_NODELAY");
                 }
-                return tcp;
+                return (tcp, peer);
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");

@@ -10,6 +10,10 @@ mod flight;
 mod options;
 mod server;
 mod session;
+mod tls;
 
-pub use options::{AuthOptions, CoordinatorOptions, SessionLimits, TlsOptions};
+pub use options::{
+    AuthOptions, CoordinatorOptions, Grant, IssuerOptions, SessionLimits, TlsOptions,
+    TokenEndpointOptions,
+};
 pub use server::{Coordinator, ServeError};

@@ -1,7 +1,10 @@
-//! What the process that embeds a coordinator decides about it. No files are read here.
+//! What the process that embeds a coordinator decides about it.
 
-use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
 
 /// How a coordinator serves its clients.
 #[derive(Debug, Clone)]
@@ -34,31 +37,86 @@ impl Default for CoordinatorOptions {
     }
 }
 
-/// Certificates of the listener, as PEM text.
-#[derive(Clone)]
+/// The PEM files of the listener's TLS. They are read again when they change.
+#[derive(Debug, Clone)]
 pub struct TlsOptions {
     /// The certificate chain, leaf first.
-    pub cert_pem: Vec<u8>,
+    pub cert: PathBuf,
     /// The private key of the leaf.
-    pub key_pem: Vec<u8>,
+    pub key: PathBuf,
     /// The CAs that sign client certificates; where it is set, clients must show one.
-    pub client_ca_pem: Option<Vec<u8>>,
-}
-
-/// Shows nothing of the key.
-impl fmt::Debug for TlsOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsOptions")
-            .field("client_ca", &self.client_ca_pem.is_some())
-            .finish_non_exhaustive()
-    }
+    pub client_ca: Option<PathBuf>,
 }
 
 /// How users prove who they are. Without any way to log in, everybody is refused.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AuthOptions {
     /// Lets everybody in: any user name is taken as it is given, passwords are not looked at.
     pub allow_anonymous: bool,
+    /// Checks names and passwords.
+    pub token_endpoint: Option<TokenEndpointOptions>,
+    /// Issues bearer tokens.
+    pub issuer: Option<IssuerOptions>,
+    /// Passes bearer tokens to the catalog that nobody here can read. Only without an issuer.
+    pub opaque_bearer: bool,
+    /// Wrong logins of one name from one address, after which more are refused for a minute.
+    pub failures_per_minute: u32,
+}
+
+impl Default for AuthOptions {
+    fn default() -> Self {
+        Self {
+            allow_anonymous: false,
+            token_endpoint: None,
+            issuer: None,
+            opaque_bearer: false,
+            failures_per_minute: 30,
+        }
+    }
+}
+
+/// What a name and a password are for a token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// Id and secret of a client: every user is one.
+    ClientCredentials,
+    /// Name and password of a user, who logs in through the client that this server is.
+    Password,
+}
+
+/// A token endpoint of OAuth 2.0.
+#[derive(Debug, Clone)]
+pub struct TokenEndpointOptions {
+    /// Its address.
+    pub url: Url,
+    /// How users log in there.
+    pub grant: Grant,
+    /// The client that this server is, for the password grant.
+    pub client_id: Option<String>,
+    /// Its secret, if it has one.
+    pub client_secret: Option<SecretString>,
+    /// Names of scopes between blanks.
+    pub scope: Option<String>,
+}
+
+/// An issuer of JWTs that speaks OpenID Connect.
+#[derive(Debug, Clone)]
+pub struct IssuerOptions {
+    /// As it stands in the tokens.
+    pub issuer: String,
+    /// One of the audiences of every token; `None` accepts tokens for anybody.
+    pub audience: Option<String>,
+    /// The claim with the name of the user; `preferred_username`, else `sub`, where none is given.
+    pub user_claim: Option<String>,
+    /// How much the issuer's clock may differ from ours.
+    pub clock_skew: Duration,
+    /// Id and secret of the client that asks the issuer whether a token was revoked; where there is
+    /// none, tokens hold until they end.
+    pub introspection: Option<(String, SecretString)>,
+    /// The client under which command-line clients log in with a browser.
+    pub login_client_id: Option<String>,
+    /// The scopes they ask for.
+    pub login_scope: Option<String>,
 }
 
 /// Bounds of sessions and of what they hold.

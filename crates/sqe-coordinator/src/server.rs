@@ -8,19 +8,19 @@ use sqe_engine::Engine;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tracing::{info, warn};
 
 use crate::connection;
 use crate::flight::{Front, Service};
-use crate::options::{CoordinatorOptions, TlsOptions};
+use crate::options::CoordinatorOptions;
+use crate::tls::Certificates;
 
 /// Drivers and proxies add headers freely; the default of 16 KiB is too little for some.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
 /// Finds clients that vanished without closing their connection.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often sessions whose time is over are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a drain says what it waits for.
@@ -34,6 +34,9 @@ pub enum ServeError {
     /// A certificate or key that cannot be used.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
+    /// A way to log in that cannot be set up.
+    #[error("cannot set up logins: {0}")]
+    Auth(#[from] sqe_engine::Error),
     /// The transport failed.
     #[error("the Flight SQL listener failed: {0}")]
     Transport(#[source] tonic::transport::Error),
@@ -44,20 +47,20 @@ pub enum ServeError {
 pub struct Coordinator {
     service: Arc<Service>,
     transport: Server,
+    tls: Option<Certificates>,
 }
 
 impl Coordinator {
     /// A coordinator over `engine`. Errors: certificates or a key that cannot be used.
     pub fn new(engine: Engine, options: CoordinatorOptions) -> Result<Self, ServeError> {
-        let mut transport = Server::builder()
+        let tls = options.tls.as_ref().map(Certificates::load).transpose();
+        let tls = tls.map_err(ServeError::Tls)?;
+        let transport = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_header_list_size(MAX_HEADER_BYTES);
-        if let Some(tls) = &options.tls {
-            transport = transport.tls_config(tls_config(tls)).map_err(tls_error)?;
-        }
-        let service = Arc::new(Service::new(engine, options));
-        Ok(Self { service, transport })
+        let service = Arc::new(Service::new(engine, options)?);
+        Ok(Self { service, transport, tls })
     }
 
     /// Serves `listener` until `shutdown` is cancelled: then nothing new is accepted, running
@@ -71,10 +74,16 @@ impl Coordinator {
         let front = FlightServiceServer::new(Front::new(self.service))
             .max_decoding_message_size(service.options.max_message_bytes);
         let incoming = connection::incoming(listener, Arc::clone(&service.sessions));
-        let serving = self
-            .transport
-            .add_service(front)
-            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+        let router = self.transport.add_service(front);
+        let stopped = shutdown.clone().cancelled_owned();
+        let serving = async {
+            match self.tls {
+                Some(tls) => {
+                    router.serve_with_incoming_shutdown(tls.accept(incoming), stopped).await
+                }
+                None => router.serve_with_incoming_shutdown(incoming, stopped).await,
+            }
+        };
         tokio::pin!(serving);
 
         let served = tokio::select! {
@@ -117,21 +126,4 @@ async fn sweep_forever(service: &Service) {
         ticks.tick().await;
         service.sessions.sweep(Instant::now());
     }
-}
-
-fn tls_config(options: &TlsOptions) -> ServerTlsConfig {
-    // Fails if the process has chosen a provider already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = ServerTlsConfig::new()
-        .identity(Identity::from_pem(&options.cert_pem, &options.key_pem))
-        .timeout(TLS_HANDSHAKE_TIMEOUT);
-    match &options.client_ca_pem {
-        Some(ca) => config.client_ca_root(Certificate::from_pem(ca)),
-        None => config,
-    }
-}
-
-fn tls_error(error: tonic::transport::Error) -> ServeError {
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
-    ServeError::Tls(cause.unwrap_or_else(|| error.to_string()))
 }

@@ -19,6 +19,8 @@ use crate::options::SessionLimits;
 pub(crate) struct ClientSession {
     id: Uuid,
     engine: Session,
+    principal: String,
+    ends: Option<Instant>,
     limits: SessionLimits,
     started: Instant,
     server_stop: CancellationToken,
@@ -45,6 +47,8 @@ impl ClientSession {
     /// A session that ends with `server_stop` at the latest.
     pub(crate) fn new(
         engine: Session,
+        principal: &str,
+        ends: Option<Instant>,
         limits: SessionLimits,
         server_stop: CancellationToken,
     ) -> Self {
@@ -52,6 +56,8 @@ impl ClientSession {
         Self {
             id: Uuid::new_v4(),
             engine,
+            principal: principal.to_owned(),
+            ends,
             limits,
             started: now,
             closed: server_stop.child_token(),
@@ -75,6 +81,11 @@ impl ClientSession {
         &self.engine
     }
 
+    /// What tells its user from all others, whatever their names are.
+    pub(crate) fn principal(&self) -> &str {
+        &self.principal
+    }
+
     /// The user it belongs to.
     pub(crate) fn user(&self) -> &str {
         &self.engine.identity().user
@@ -90,7 +101,8 @@ impl ClientSession {
         let statements = self.lock();
         let unused = now.duration_since(statements.last_used);
         let idle = statements.running.is_empty() && unused >= self.limits.idle;
-        idle || now.duration_since(self.started) >= self.limits.absolute
+        let login = self.ends.is_some_and(|ends| ends <= now);
+        idle || login || now.duration_since(self.started) >= self.limits.absolute
     }
 
     /// Whether it ended; its statements ended with it.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use secrecy::{ExposeSecret, SecretString};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -15,19 +16,38 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 const MAX_USER_BYTES: usize = 256;
+/// The name under which tools give a token as a password.
+const TOKEN_USER: &str = "token";
 
 /// What a client shows.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[derive(Debug)]
 pub(super) enum Credentials {
     /// Nothing.
     Absent,
-    /// A user name. The password is not kept, because nothing checks one.
+    /// A name and what proves it.
     Basic {
         /// Not empty.
         user: String,
+        /// May be empty.
+        password: SecretString,
     },
     /// A token.
-    Bearer(String),
+    Bearer(SecretString),
+}
+
+impl Credentials {
+    /// The token that is shown, also where a tool that knows names and passwords only shows a JWT
+    /// as the password of the user `token`.
+    pub(super) fn token(&self) -> Option<&SecretString> {
+        match self {
+            Self::Bearer(token) => Some(token),
+            Self::Basic { user, password } if user == TOKEN_USER => {
+                let is_jwt = password.expose_secret().split('.').count() == 3;
+                is_jwt.then_some(password)
+            }
+            Self::Basic { .. } | Self::Absent => None,
+        }
+    }
 }
 
 /// The credentials in `headers`. Errors: `UNAUTHENTICATED`, without any part of the header.
@@ -51,7 +71,7 @@ fn parse(header: &str) -> Result<Credentials, &'static str> {
     if scheme.eq_ignore_ascii_case("bearer") {
         return match value {
             "" => Err("the bearer token is empty"),
-            token => Ok(Credentials::Bearer(token.to_owned())),
+            token => Ok(Credentials::Bearer(token.into())),
         };
     }
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -59,14 +79,14 @@ fn parse(header: &str) -> Result<Credentials, &'static str> {
     }
     let decoded = BASE64.decode(value).map_err(|_| "the basic credentials are not base64")?;
     let decoded = String::from_utf8(decoded).map_err(|_| "the basic credentials are not UTF-8")?;
-    let Some((user, _password)) = decoded.split_once(':') else {
+    let Some((user, password)) = decoded.split_once(':') else {
         return Err("the basic credentials have no colon");
     };
     match user {
         "" => Ok(Credentials::Absent),
         _ if user.len() > MAX_USER_BYTES => Err("the user name is too long"),
         _ if user.contains(char::is_control) => Err("the user name has control characters"),
-        _ => Ok(Credentials::Basic { user: user.to_owned() }),
+        _ => Ok(Credentials::Basic { user: user.to_owned(), password: password.into() }),
     }
 }
 
@@ -74,29 +94,35 @@ fn parse(header: &str) -> Result<Credentials, &'static str> {
 mod tests {
     use super::*;
 
-    fn check(header: &str, expected: Result<Credentials, &str>) {
-        assert_eq!(parse(header), expected, "{header}");
-    }
-
-    fn basic(user: &str) -> Result<Credentials, &'static str> {
-        Ok(Credentials::Basic { user: user.into() })
+    /// The scheme, the name and the secret.
+    fn check(header: &str, expected: Result<(&str, &str, &str), &str>) {
+        let parsed = parse(header);
+        let shown = match &parsed {
+            Ok(Credentials::Absent) => Ok(("absent", "", "")),
+            Ok(Credentials::Basic { user, password }) => {
+                Ok(("basic", user.as_str(), password.expose_secret()))
+            }
+            Ok(Credentials::Bearer(token)) => Ok(("bearer", "", token.expose_secret())),
+            Err(message) => Err(*message),
+        };
+        assert_eq!(shown, expected, "{header}");
+        assert!(!format!("{parsed:?}").contains("secret"), "{parsed:?}");
     }
 
     #[test]
     fn basic_is_read_with_and_without_padding() {
-        check("Basic cm9vdDpzZWNyZXQ=", basic("root"));
-        check("Basic cm9vdDpzZWNyZXQ", basic("root"));
-        check("basic cm9vdDpzOmVj", basic("root"));
-        check("Basic w6k6", basic("é"));
-        check("Basic OnNlY3JldA==", Ok(Credentials::Absent));
-        check("", Ok(Credentials::Absent));
+        check("Basic cm9vdDpzZWNyZXQ=", Ok(("basic", "root", "secret")));
+        check("Basic cm9vdDpzZWNyZXQ", Ok(("basic", "root", "secret")));
+        check("basic cm9vdDpzOmVj", Ok(("basic", "root", "s:ec")));
+        check("Basic w6k6", Ok(("basic", "é", "")));
+        check("Basic OnNlY3JldA==", Ok(("absent", "", "")));
+        check("", Ok(("absent", "", "")));
     }
 
     #[test]
     fn bearer_is_taken_as_it_is() {
-        let token = |text: &str| Ok(Credentials::Bearer(text.into()));
-        check("Bearer abc.def", token("abc.def"));
-        check("bearer  abc ", token("abc"));
+        check("Bearer secret.def", Ok(("bearer", "", "secret.def")));
+        check("bearer  abc ", Ok(("bearer", "", "abc")));
     }
 
     #[test]

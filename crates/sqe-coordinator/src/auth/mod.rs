@@ -1,98 +1,202 @@
 //! From the headers of a request to the session it belongs to.
 //!
 //! Only this module reads the `authorization` header. A handshake turns credentials into a token
-//! of our own, which stands for a session; calls without a token belong to the session of their
-//! connection.
+//! of our own, which stands for a session; calls with other credentials belong to the session that
+//! these opened on their connection. Who may come in is decided by a chain of providers, one file
+//! each.
 
+mod anonymous;
+mod attempts;
+mod client_credentials;
 mod credentials;
+mod hash;
+mod http;
+mod issuer;
+mod jwt;
+mod opaque;
+mod password;
+mod provider;
 mod sessions;
+mod token_endpoint;
+mod user_tokens;
 
 use std::sync::Arc;
 
-use sqe_engine::{Engine, Error, ErrorKind, Identity, Result};
-use tonic::{Extensions, Request, Status};
+use secrecy::SecretString;
+use sqe_engine::{Engine, Error, ErrorKind, Result};
+use tokio::time::Instant;
+use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Status};
 use tracing::debug;
 
-use crate::connection::Connection;
+use self::attempts::Attempts;
+use self::credentials::Credentials;
+pub(crate) use self::hash::{Hash, hash};
+use self::hash::{hash_of_login, hex};
+use self::provider::{LoggedIn, Provider};
+pub(crate) use self::sessions::Sessions;
+pub(crate) use self::user_tokens::UserTokens;
+use crate::connection::{Connection, Held};
 use crate::flight::status;
 use crate::options::AuthOptions;
 use crate::session::ClientSession;
-use credentials::Credentials;
-pub(crate) use sessions::Sessions;
-
-/// Who a client is that gives no name.
-const ANONYMOUS: &str = "anonymous";
 
 /// Decides who may come in.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     engine: Engine,
-    options: AuthOptions,
+    chain: Vec<Arc<dyn Provider>>,
+    attempts: Attempts,
     sessions: Arc<Sessions>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(engine: Engine, options: AuthOptions, sessions: Arc<Sessions>) -> Self {
-        Self { engine, options, sessions }
+    /// Errors: a way to log in that cannot be set up.
+    pub(crate) fn new(
+        engine: Engine,
+        options: &AuthOptions,
+        sessions: Arc<Sessions>,
+    ) -> Result<Self> {
+        let chain = provider::chain(options)?;
+        let attempts = Attempts::new(options.failures_per_minute);
+        Ok(Self { engine, chain, attempts, sessions })
     }
 
     /// The session of a call.
-    pub(crate) fn authenticate<T>(
+    pub(crate) async fn authenticate(
         &self,
-        request: &Request<T>,
+        headers: &MetadataMap,
+        extensions: &Extensions,
     ) -> Result<Arc<ClientSession>, Status> {
-        let session = match credentials::of(request.metadata())? {
-            Credentials::Bearer(token) => self.by_token(&token)?,
-            Credentials::Basic { user } => self.of_connection(&user, request.extensions())?,
-            Credentials::Absent => self.of_connection(ANONYMOUS, request.extensions())?,
+        let credentials = credentials::of(headers)?;
+        let session = match self.of_own_token(&credentials) {
+            Some(session) => session,
+            None => {
+                let session = self.of_connection(&credentials, extensions).await;
+                session.map_err(|error| status::of(&error, None))?
+            }
         };
         session.touch();
         Ok(session)
     }
 
     /// The token that a client may send from now on.
-    pub(crate) fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        let user = match credentials::of(request.metadata())? {
-            Credentials::Bearer(token) => {
-                self.by_token(&token)?.touch();
-                return Ok(token);
-            }
-            Credentials::Basic { user } => user,
-            Credentials::Absent => ANONYMOUS.to_owned(),
+    pub(crate) async fn handshake(
+        &self,
+        headers: &MetadataMap,
+        extensions: &Extensions,
+    ) -> Result<SecretString, Status> {
+        let credentials = credentials::of(headers)?;
+        if let (Credentials::Bearer(token), Some(session)) =
+            (&credentials, self.of_own_token(&credentials))
+        {
+            session.touch();
+            return Ok(token.clone());
+        }
+        let opened = async {
+            let logged_in = self.log_in(&credentials, Connection::of(extensions)).await?;
+            let session = self.engine.session(logged_in.identity());
+            self.sessions.open_with_token(session, &logged_in.principal, logged_in.ends)
         };
-        let identity = self.identity(&user)?;
-        let opened = self.sessions.open_with_token(self.engine.session(identity));
-        let (token, session) = opened.map_err(|error| status::of(&error, None))?;
-        debug!(user, session = %session.id(), "session opened");
+        let (token, session) = opened.await.map_err(|error| status::of(&error, None))?;
+        debug!(user = session.user(), session = %session.id(), "session opened");
         Ok(token)
     }
 
-    fn by_token(&self, token: &str) -> Result<Arc<ClientSession>, Status> {
-        self.sessions
-            .by_token(token)
-            .ok_or_else(|| status::unauthenticated("the token is unknown or expired"))
-    }
-
-    fn of_connection(
-        &self,
-        user: &str,
-        extensions: &Extensions,
-    ) -> Result<Arc<ClientSession>, Status> {
-        let identity = self.identity(user)?;
-        let session = match Connection::of(extensions) {
-            Some(connection) => {
-                connection.session(user, || self.sessions.open(self.engine.session(identity)))
-            }
-            None => Err(Error::new(ErrorKind::Internal, "the request has no connection")),
-        };
-        session.map_err(|error| status::of(&error, None))
-    }
-
-    fn identity(&self, user: &str) -> Result<Identity, Status> {
-        if !self.options.allow_anonymous {
-            return Err(status::unauthenticated("a login is required"));
+    /// The session that a token of our own stands for.
+    fn of_own_token(&self, credentials: &Credentials) -> Option<Arc<ClientSession>> {
+        match credentials {
+            Credentials::Bearer(token) => self.sessions.by_token(token),
+            Credentials::Absent | Credentials::Basic { .. } => None,
         }
-        Ok(Identity { user: user.to_owned() })
+    }
+
+    async fn of_connection(
+        &self,
+        credentials: &Credentials,
+        extensions: &Extensions,
+    ) -> Result<Arc<ClientSession>> {
+        let connection = Connection::of(extensions)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the request has no connection"))?;
+        let by_credentials = match credentials {
+            Credentials::Absent => Some("nobody".to_owned()),
+            Credentials::Basic { user, password } => {
+                Some(format!("basic {}", hex(&hash_of_login(user, password))))
+            }
+            // A token ends, so that each is looked at again and again.
+            Credentials::Bearer(_) => None,
+        };
+        if let Some(session) =
+            credentials.token().and_then(|token| connection.verified(&hash(token)))
+        {
+            return Ok(session);
+        }
+        if let Some(held) = by_credentials.as_ref().and_then(|login| connection.held(login)) {
+            return Ok(held.session);
+        }
+        let logged_in = self.log_in(credentials, Some(connection)).await?;
+        let session = self.session_of(logged_in, by_credentials, connection).await?;
+        if let Some(token) = credentials.token() {
+            connection.verify(hash(token), &session);
+        }
+        Ok(session)
+    }
+
+    async fn session_of(
+        &self,
+        logged_in: LoggedIn,
+        by_credentials: Option<String>,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<ClientSession>> {
+        let login = by_credentials.unwrap_or_else(|| logged_in.principal.clone());
+        if let Some(held) = connection.held(&login) {
+            // A client that renews its token goes on in its session.
+            if let (Some(held), Some(brought)) = (&held.tokens, &logged_in.tokens) {
+                held.take_over(brought).await;
+            }
+            return Ok(held.session);
+        }
+        let session = self.engine.session(logged_in.identity());
+        let session = self.sessions.open(session, &logged_in.principal)?;
+        let opened = Held { session, tokens: logged_in.tokens };
+        Ok(connection.hold(login, opened).session)
+    }
+
+    /// Asks the providers. Errors: `Unauthenticated`, `Unavailable`, and `ResourceExhausted` after
+    /// too many wrong logins.
+    async fn log_in(
+        &self,
+        credentials: &Credentials,
+        connection: Option<&Arc<Connection>>,
+    ) -> Result<LoggedIn> {
+        let who = match credentials {
+            // Nobody guesses a token, and all tokens come under one name.
+            Credentials::Basic { user, .. } if credentials.token().is_none() => {
+                let peer = connection.and_then(|connection| connection.peer());
+                Some((user.to_lowercase(), peer))
+            }
+            Credentials::Absent | Credentials::Basic { .. } | Credentials::Bearer(_) => None,
+        };
+        if let Some(who) = &who {
+            self.attempts.check(who, Instant::now())?;
+        }
+        for provider in &self.chain {
+            match provider.login(credentials).await {
+                Ok(Some(logged_in)) => return Ok(logged_in),
+                Ok(None) => {}
+                Err(error) => {
+                    if let Some(who) = who.filter(|_| error.kind == ErrorKind::Unauthenticated) {
+                        self.attempts.failed(who, Instant::now());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let message = match credentials {
+            Credentials::Bearer(_) => "the token is unknown or expired",
+            Credentials::Absent | Credentials::Basic { .. } => "a login is required",
+        };
+        Err(Error::new(ErrorKind::Unauthenticated, message))
     }
 }
 

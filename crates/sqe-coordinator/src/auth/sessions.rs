@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use secrecy::SecretString;
 use sqe_engine::{Error, ErrorKind, Result, Session};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::hash::{Hash, hash};
 use crate::options::SessionLimits;
 use crate::session::ClientSession;
 
@@ -23,12 +25,12 @@ pub(crate) struct Sessions {
 #[derive(Default)]
 struct Tables {
     by_id: HashMap<Uuid, Entry>,
-    by_token: HashMap<String, Uuid>,
+    by_token: HashMap<Hash, Uuid>,
 }
 
 struct Entry {
     session: Arc<ClientSession>,
-    token: Option<String>,
+    token: Option<Hash>,
 }
 
 impl Entry {
@@ -50,21 +52,26 @@ impl Sessions {
     }
 
     /// Adds a session that lives until it is closed.
-    pub(crate) fn open(&self, engine: Session) -> Result<Arc<ClientSession>> {
-        self.add(engine, None)
+    pub(crate) fn open(&self, engine: Session, principal: &str) -> Result<Arc<ClientSession>> {
+        self.add(engine, principal, None, None)
     }
 
-    /// Adds a session that is found by the token that comes with it, until it expires.
-    pub(crate) fn open_with_token(&self, engine: Session) -> Result<(String, Arc<ClientSession>)> {
+    /// Adds a session that is found by the token that comes with it, until it expires or `ends`.
+    pub(crate) fn open_with_token(
+        &self,
+        engine: Session,
+        principal: &str,
+        ends: Option<Instant>,
+    ) -> Result<(SecretString, Arc<ClientSession>)> {
         let token = new_token();
-        let session = self.add(engine, Some(token.clone()))?;
+        let session = self.add(engine, principal, ends, Some(hash(&token)))?;
         Ok((token, session))
     }
 
     /// The session of a token, if its time is not over.
-    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<ClientSession>> {
+    pub(crate) fn by_token(&self, token: &SecretString) -> Option<Arc<ClientSession>> {
         let mut tables = self.lock();
-        let id = *tables.by_token.get(token)?;
+        let id = *tables.by_token.get(&hash(token))?;
         tables.live(id)
     }
 
@@ -90,7 +97,13 @@ impl Sessions {
         entries.map(|entry| entry.session.running()).sum()
     }
 
-    fn add(&self, engine: Session, token: Option<String>) -> Result<Arc<ClientSession>> {
+    fn add(
+        &self,
+        engine: Session,
+        principal: &str,
+        ends: Option<Instant>,
+        token: Option<Hash>,
+    ) -> Result<Arc<ClientSession>> {
         let mut tables = self.lock();
         let limit = self.limits.max_sessions;
         if tables.by_id.len() >= limit {
@@ -101,9 +114,10 @@ impl Sessions {
             return Err(Error::new(ErrorKind::ResourceExhausted, message));
         }
         let stop = self.server_stop.clone();
-        let session = Arc::new(ClientSession::new(engine, self.limits.clone(), stop));
-        if let Some(token) = &token {
-            tables.by_token.insert(token.clone(), session.id());
+        let session =
+            Arc::new(ClientSession::new(engine, principal, ends, self.limits.clone(), stop));
+        if let Some(token) = token {
+            tables.by_token.insert(token, session.id());
         }
         let entry = Entry { session: Arc::clone(&session), token };
         tables.by_id.insert(session.id(), entry);
@@ -143,6 +157,6 @@ impl Tables {
 }
 
 /// 244 random bits of the system's generator.
-fn new_token() -> String {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+fn new_token() -> SecretString {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into()
 }

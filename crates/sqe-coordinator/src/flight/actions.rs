@@ -7,20 +7,26 @@ use arrow_flight::sql::{
 use arrow_flight::{Action, ActionType};
 use bytes::Bytes;
 use prost::Message;
+use serde_json::json;
+use sqe_engine::{Error, ErrorKind};
 use tonic::Status;
 
 use super::call::Call;
-use super::{cancel, prepared, session_actions, status};
+use super::{Service, cancel, prepared, session_actions, status};
 
 /// The actions that are built, with a word on each.
-const ACTIONS: [(&str, &str); 6] = [
+const ACTIONS: [(&str, &str); 7] = [
     ("CreatePreparedStatement", "plans a statement and keeps it"),
     ("ClosePreparedStatement", "forgets a prepared statement"),
     ("CancelFlightInfo", "cancels a statement"),
     ("CancelQuery", "cancels a statement; older than CancelFlightInfo"),
     ("GetSessionOptions", "tells the settings of the session"),
     ("CloseSession", "ends the session and what it runs"),
+    (LOGIN, "tells where users log in; needs no login itself"),
 ];
+
+/// The action that tells clients of the issuer of tokens.
+pub(super) const LOGIN: &str = "sqe.login";
 
 /// What `ListActions` answers.
 pub(super) fn list() -> impl Iterator<Item = ActionType> {
@@ -52,6 +58,20 @@ pub(super) async fn do_action(call: &Call, action: &Action) -> Result<Option<Byt
         "CloseSession" => Ok(Some(session_actions::close(call))),
         other => Err(status::unsupported(format!("action {other} is not supported"))),
     }
+}
+
+/// Where users log in with a browser, as JSON: `issuer`, `client_id`, `scope`. It is no secret.
+/// Errors: `NOT_FOUND` where there is no such login.
+pub(super) fn login(service: &Service) -> Result<Bytes, Status> {
+    let issuer = service.options.auth.issuer.as_ref();
+    let login = issuer.and_then(|issuer| Some((issuer, issuer.login_client_id.as_ref()?)));
+    let Some((issuer, client_id)) = login else {
+        let message = "this server has no login with a browser";
+        return Err(status::of(&Error::new(ErrorKind::NotFound, message), None));
+    };
+    let scope = issuer.login_scope.as_deref();
+    let answer = json!({ "issuer": issuer.issuer, "client_id": client_id, "scope": scope });
+    Ok(answer.to_string().into())
 }
 
 fn decode<M: Message + Default>(action: &Action) -> Result<M, Status> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow_flight::sql::{Any, Command};
 use prost::Message;
 use sqe_engine::{Error, ErrorKind, Result};
-use tonic::{Request, Status};
+use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Status};
 use uuid::Uuid;
 
 use super::deadline::Deadline;
@@ -23,12 +24,16 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Authenticates `request`. Errors: `UNAUTHENTICATED`.
-    pub(super) fn enter<T>(service: &Arc<Service>, request: &Request<T>) -> Result<Self, Status> {
+    /// Authenticates a request. Errors: `UNAUTHENTICATED`, `UNAVAILABLE`, `RESOURCE_EXHAUSTED`.
+    pub(super) async fn enter(
+        service: &Arc<Service>,
+        headers: &MetadataMap,
+        extensions: &Extensions,
+    ) -> Result<Self, Status> {
         Ok(Self {
             service: Arc::clone(service),
-            session: service.authenticator.authenticate(request)?,
-            deadline: Deadline::of(request.metadata()),
+            session: service.authenticator.authenticate(headers, extensions).await?,
+            deadline: Deadline::of(headers),
         })
     }
 
@@ -51,7 +56,7 @@ impl Call {
             return Ok((Arc::clone(&self.session), handle.statement));
         }
         let session = self.service.sessions.by_id(handle.session);
-        let own = session.filter(|session| session.user() == self.session.user());
+        let own = session.filter(|session| session.principal() == self.session.principal());
         Ok((own.ok_or_else(unknown_statement)?, handle.statement))
     }
 }

@@ -12,6 +12,7 @@ use arrow_flight::{
     HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
 use futures::stream::{self, BoxStream, StreamExt};
+use secrecy::ExposeSecret;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -32,9 +33,10 @@ impl Front {
         Self { service }
     }
 
-    fn enter<T>(&self, request: Request<T>) -> Result<(Call, T), Status> {
-        let call = Call::enter(&self.service, &request)?;
-        Ok((call, request.into_inner()))
+    async fn enter<T>(&self, request: Request<T>) -> Result<(Call, T), Status> {
+        let (headers, extensions, message) = request.into_parts();
+        let call = Call::enter(&self.service, &headers, &extensions).await?;
+        Ok((call, message))
     }
 }
 
@@ -53,11 +55,14 @@ impl FlightService for Front {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let token = self.service.authenticator.handshake(&request)?;
-        let header = AsciiMetadataValue::try_from(format!("Bearer {token}"))
+        let (headers, extensions, _) = request.into_parts();
+        let token = self.service.authenticator.handshake(&headers, &extensions).await?;
+        let token = token.expose_secret().to_owned();
+        let mut header = AsciiMetadataValue::try_from(format!("Bearer {token}"))
             .map_err(|_| status::unauthenticated("the token cannot be a header"))?;
         let answer = HandshakeResponse { protocol_version: 0, payload: token.into() };
         let mut response = Response::new(one(answer));
+        header.set_sensitive(true);
         response.metadata_mut().insert("authorization", header);
         Ok(response)
     }
@@ -66,7 +71,7 @@ impl FlightService for Front {
         &self,
         request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.enter(request)?;
+        self.enter(request).await?;
         Ok(Response::new(stream::empty().boxed()))
     }
 
@@ -74,7 +79,7 @@ impl FlightService for Front {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let (call, descriptor) = self.enter(request)?;
+        let (call, descriptor) = self.enter(request).await?;
         info::get_flight_info(&call, descriptor).await.map(Response::new)
     }
 
@@ -82,7 +87,7 @@ impl FlightService for Front {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        self.enter(request)?;
+        self.enter(request).await?;
         Err(status::unsupported("PollFlightInfo is not supported"))
     }
 
@@ -90,7 +95,7 @@ impl FlightService for Front {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let (call, descriptor) = self.enter(request)?;
+        let (call, descriptor) = self.enter(request).await?;
         info::get_schema(&call, &descriptor).await.map(Response::new)
     }
 
@@ -98,7 +103,7 @@ impl FlightService for Front {
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let (call, ticket) = self.enter(request)?;
+        let (call, ticket) = self.enter(request).await?;
         get::do_get(&call, &ticket).await.map(Response::new)
     }
 
@@ -106,7 +111,7 @@ impl FlightService for Front {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let (call, messages) = self.enter(request)?;
+        let (call, messages) = self.enter(request).await?;
         let app_metadata = put::do_put(&call, messages).await?;
         Ok(Response::new(one(PutResult { app_metadata })))
     }
@@ -115,7 +120,7 @@ impl FlightService for Front {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        self.enter(request)?;
+        self.enter(request).await?;
         Err(status::unsupported("DoExchange is not supported"))
     }
 
@@ -123,7 +128,11 @@ impl FlightService for Front {
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let (call, action) = self.enter(request)?;
+        if request.get_ref().r#type == actions::LOGIN {
+            let body = actions::login(&self.service)?;
+            return Ok(Response::new(one(arrow_flight::Result { body })));
+        }
+        let (call, action) = self.enter(request).await?;
         let body = actions::do_action(&call, &action).await?;
         let results = body.map(|body| Ok(arrow_flight::Result { body }));
         Ok(Response::new(stream::iter(results).boxed()))
@@ -133,7 +142,7 @@ impl FlightService for Front {
         &self,
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
-        self.enter(request)?;
+        self.enter(request).await?;
         let actions = actions::list().map(Ok);
         Ok(Response::new(stream::iter(actions).boxed()))
     }

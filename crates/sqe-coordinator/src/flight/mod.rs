@@ -21,7 +21,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use sqe_engine::Engine;
+use sqe_engine::{Engine, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Authenticator, Sessions};
@@ -39,15 +39,10 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(engine: Engine, options: CoordinatorOptions) -> Self {
+    pub(crate) fn new(engine: Engine, options: CoordinatorOptions) -> Result<Self> {
         let stop = CancellationToken::new();
         let sessions = Arc::new(Sessions::new(options.sessions.clone(), stop.clone()));
-        let auth = options.auth.clone();
-        Self {
-            authenticator: Authenticator::new(engine, auth, Arc::clone(&sessions)),
-            options,
-            sessions,
-            stop,
-        }
+        let authenticator = Authenticator::new(engine, &options.auth, Arc::clone(&sessions))?;
+        Ok(Self { authenticator, options, sessions, stop })
     }
 }

@@ -68,6 +68,7 @@ fn code_and_reason(kind: ErrorKind) -> (Code, &'static str) {
         ErrorKind::NotFound => (Code::NotFound, "NOT_FOUND"),
         ErrorKind::AlreadyExists => (Code::AlreadyExists, "ALREADY_EXISTS"),
         ErrorKind::Unsupported => (Code::Unimplemented, "UNSUPPORTED"),
+        ErrorKind::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED"),
         ErrorKind::PermissionDenied => (Code::PermissionDenied, "PERMISSION_DENIED"),
         ErrorKind::Conflict => (Code::Aborted, "CONFLICT"),
         ErrorKind::ResourceExhausted => (Code::ResourceExhausted, "RESOURCE_EXHAUSTED"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sqe_coordinator::{Coordinator, CoordinatorOptions, ServeError};
 use sqe_engine::{Engine, EngineOptions};
-use sqe_iceberg::catalog::Catalog;
 use sqe_iceberg::catalog::sqlite::{SqliteCatalog, SqliteOptions};
+use sqe_iceberg::catalog::{Catalog, CatalogSource, SharedCatalog};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -67,9 +67,11 @@ pub(crate) async fn engine(data: &TempDir) -> Engine {
         catalog_name: "lake".into(),
     });
     let lake: Arc<dyn Catalog> = Arc::new(lake.await.unwrap());
+    let lake: Arc<dyn CatalogSource> = Arc::new(SharedCatalog(lake));
     Engine::new(EngineOptions {
         catalogs: BTreeMap::from([("lake".to_owned(), lake)]),
         default_catalog: "lake".into(),
+        default_schema: "main".into(),
         memory_bytes: 256 << 20,
         spill_dir: Some(data.path().join("spill")),
         spill_bytes: 256 << 20,

@@ -1,9 +1,15 @@
+use std::time::Duration;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sqe_coordinator::{Coordinator, CoordinatorOptions, ServeError, TlsOptions};
+use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::client::Client;
 use crate::server::{Server, engine, open};
+
+/// The files are looked at every second.
+const RELOAD: Duration = Duration::from_millis(1100);
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -27,14 +33,39 @@ impl Authority {
     }
 }
 
-fn options(authority: &Authority, client_ca: Option<&Authority>) -> CoordinatorOptions {
-    let (cert, key) = authority.issue("localhost");
-    let tls = TlsOptions {
-        cert_pem: cert.into(),
-        key_pem: key.into(),
-        client_ca_pem: client_ca.map(|authority| authority.pem().into()),
-    };
-    CoordinatorOptions { tls: Some(tls), ..open() }
+/// The files of a listener.
+struct Files(TempDir);
+
+impl Files {
+    fn new(authority: &Authority, client_ca: Option<&Authority>) -> Self {
+        let files = Self(TempDir::new().unwrap());
+        files.replace(authority);
+        if let Some(authority) = client_ca {
+            std::fs::write(files.0.path().join("ca.pem"), authority.pem()).unwrap();
+        }
+        files
+    }
+
+    /// A new certificate in place of the old one.
+    fn replace(&self, authority: &Authority) {
+        let (cert, key) = authority.issue("localhost");
+        std::fs::write(self.0.path().join("cert.pem"), cert).unwrap();
+        std::fs::write(self.0.path().join("key.pem"), key).unwrap();
+    }
+
+    fn options(&self) -> CoordinatorOptions {
+        let ca = self.0.path().join("ca.pem");
+        let tls = TlsOptions {
+            cert: self.0.path().join("cert.pem"),
+            key: self.0.path().join("key.pem"),
+            client_ca: ca.exists().then_some(ca),
+        };
+        CoordinatorOptions { tls: Some(tls), ..open() }
+    }
+}
+
+fn trusting(authority: &Authority) -> ClientTlsConfig {
+    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()))
 }
 
 /// The answer to a query over TLS, or `None` if there is no connection.
@@ -48,18 +79,18 @@ async fn query(server: &Server, tls: ClientTlsConfig) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_know_the_authority_get_answers() {
     let authority = Authority::new();
-    let server = Server::with(options(&authority, None)).await;
-    let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
-    assert!(query(&server, trusting).await.unwrap().contains("one"));
-    let other = Certificate::from_pem(Authority::new().pem());
-    assert!(query(&server, ClientTlsConfig::new().ca_certificate(other)).await.is_none());
+    let files = Files::new(&authority, None);
+    let server = Server::with(files.options()).await;
+    assert!(query(&server, trusting(&authority)).await.unwrap().contains("one"));
+    assert!(query(&server, trusting(&Authority::new())).await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_certificates_are_demanded_where_an_authority_is_set() {
     let (authority, clients) = (Authority::new(), Authority::new());
-    let server = Server::with(options(&authority, Some(&clients))).await;
-    let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
+    let files = Files::new(&authority, Some(&clients));
+    let server = Server::with(files.options()).await;
+    let trusting = trusting(&authority);
     let with =
         |(cert, key): (String, String)| trusting.clone().identity(Identity::from_pem(cert, key));
     assert!(query(&server, with(clients.issue("client"))).await.is_some());
@@ -70,9 +101,27 @@ async fn client_certificates_are_demanded_where_an_authority_is_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unusable_key_is_an_error_before_anything_listens() {
     let authority = Authority::new();
-    let mut options = options(&authority, None);
-    options.tls.as_mut().unwrap().key_pem = b"nothing".to_vec();
-    let data = tempfile::TempDir::new().unwrap();
-    let refused = Coordinator::new(engine(&data).await, options).unwrap_err();
+    let files = Files::new(&authority, None);
+    std::fs::write(files.0.path().join("key.pem"), "nothing").unwrap();
+    let data = TempDir::new().unwrap();
+    let refused = Coordinator::new(engine(&data).await, files.options()).unwrap_err();
     assert!(matches!(refused, ServeError::Tls(_)), "{refused}");
+    assert!(refused.to_string().contains("key.pem"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_certificates_are_used_and_broken_ones_are_not() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let files = Files::new(&old, None);
+    let server = Server::with(files.options()).await;
+    assert!(query(&server, trusting(&old)).await.is_some());
+
+    std::fs::write(files.0.path().join("cert.pem"), "nothing").unwrap();
+    tokio::time::sleep(RELOAD).await;
+    assert!(query(&server, trusting(&old)).await.is_some());
+
+    files.replace(&new);
+    tokio::time::sleep(RELOAD).await;
+    assert!(query(&server, trusting(&new)).await.is_some());
+    assert!(query(&server, trusting(&old)).await.is_none());
 }

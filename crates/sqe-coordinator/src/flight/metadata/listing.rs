@@ -12,7 +12,7 @@ use arrow_flight::sql::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sqe_engine::{Error, ErrorKind, Result, Session, TableKind};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::defect;
 use super::pattern::matches;
@@ -134,7 +134,10 @@ async fn list_tables(session: &Session, command: &CommandGetTables) -> Result<Ve
         .map(|(catalog_name, schema)| async move {
             let tables = session.tables(&catalog_name, &schema).await;
             let what = || format!("{catalog_name}.{schema}");
-            let tables = tolerated(tables, catalog.is_some(), what)?.into_iter();
+            // A client that names a catalog names none of its schemas, which need not all be for
+            // this user.
+            let named = catalog.is_some() && !is_forbidden(&tables);
+            let tables = tolerated(tables, named, what)?.into_iter();
             let fitting = tables.filter(|table| fits(&table.name, table.kind));
             let table = |entry: sqe_engine::TableEntry| Table {
                 catalog: catalog_name.clone(),
@@ -157,7 +160,7 @@ async fn column_schema(session: &Session, table: &Table) -> Schema {
     match session.table_schema(catalog, schema, name).await {
         Ok(columns) => with_column_metadata(&wire_schema(&columns), catalog, schema, name),
         Err(error) => {
-            warn!(table = %format!("{catalog}.{schema}.{name}"), %error, "cannot list columns");
+            debug!(table = %format!("{catalog}.{schema}.{name}"), %error, "cannot list columns");
             Schema::empty()
         }
     }
@@ -169,11 +172,18 @@ fn tolerated<T>(listed: Result<Vec<T>>, named: bool, what: impl Fn() -> String) 
     match listed {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) if !named => {
-            warn!(of = what(), %error, "cannot list");
+            match error.kind {
+                ErrorKind::PermissionDenied => debug!(of = what(), %error, "cannot list"),
+                _ => warn!(of = what(), %error, "cannot list"),
+            }
             Ok(Vec::new())
         }
         listed => listed,
     }
+}
+
+fn is_forbidden<T>(listed: &Result<T>) -> bool {
+    matches!(listed, Err(error) if error.kind == ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use sqe_engine::EngineOptions;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use uuid::Uuid;
+
+mod issuer;
+mod logins;
 
 use super::*;
 use crate::options::SessionLimits;
@@ -14,6 +18,7 @@ fn engine() -> Engine {
     Engine::new(EngineOptions {
         catalogs: BTreeMap::new(),
         default_catalog: "catalog".into(),
+        default_schema: "main".into(),
         memory_bytes: 64 << 20,
         spill_dir: None,
         spill_bytes: 64 << 20,
@@ -26,36 +31,55 @@ fn engine() -> Engine {
 
 fn authenticator(allow_anonymous: bool, limits: SessionLimits) -> Authenticator {
     let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
-    Authenticator::new(engine(), AuthOptions { allow_anonymous }, sessions)
+    let options = AuthOptions { allow_anonymous, ..AuthOptions::default() };
+    Authenticator::new(engine(), &options, sessions).unwrap()
 }
 
-fn request(header: Option<&str>, connection: &Arc<Connection>) -> Request<()> {
-    let mut request = Request::new(());
+fn request(header: Option<&str>, connection: &Arc<Connection>) -> (MetadataMap, Extensions) {
+    let mut headers = MetadataMap::new();
     if let Some(header) = header {
-        let value = header.parse().unwrap();
-        request.metadata_mut().insert("authorization", value);
+        headers.insert("authorization", header.parse().unwrap());
     }
-    request.extensions_mut().insert(Arc::clone(connection));
-    request
+    let mut extensions = Extensions::new();
+    extensions.insert(Arc::clone(connection));
+    (headers, extensions)
 }
 
 fn connection(auth: &Authenticator) -> Arc<Connection> {
-    Arc::new(Connection::new(Arc::clone(&auth.sessions)))
+    Arc::new(Connection::new(Arc::clone(&auth.sessions), None))
+}
+
+async fn authenticate(
+    auth: &Authenticator,
+    header: Option<&str>,
+    connection: &Arc<Connection>,
+) -> Result<Arc<ClientSession>, Status> {
+    let (headers, extensions) = request(header, connection);
+    auth.authenticate(&headers, &extensions).await
+}
+
+async fn handshake(
+    auth: &Authenticator,
+    header: Option<&str>,
+    connection: &Arc<Connection>,
+) -> Result<String, Status> {
+    let (headers, extensions) = request(header, connection);
+    let token = auth.handshake(&headers, &extensions).await?;
+    Ok(token.expose_secret().to_owned())
 }
 
 #[tokio::test]
 async fn a_handshake_opens_a_session_that_its_token_finds() {
     let auth = authenticator(true, SessionLimits::default());
     let first = connection(&auth);
-    let token = auth.handshake(&request(Some("Basic cm9vdDo"), &first)).unwrap();
+    let token = handshake(&auth, Some("Basic cm9vdDo"), &first).await.unwrap();
     let bearer = format!("Bearer {token}");
 
-    let session = auth.authenticate(&request(Some(&bearer), &first)).unwrap();
+    let session = authenticate(&auth, Some(&bearer), &first).await.unwrap();
     assert_eq!(session.user(), "root");
-    let again = connection(&auth);
-    let same = auth.authenticate(&request(Some(&bearer), &again)).unwrap();
+    let same = authenticate(&auth, Some(&bearer), &connection(&auth)).await.unwrap();
     assert_eq!(session.id(), same.id());
-    let repeated = auth.handshake(&request(Some(&bearer), &first)).unwrap();
+    let repeated = handshake(&auth, Some(&bearer), &first).await.unwrap();
     assert_eq!(repeated, token);
 }
 
@@ -63,18 +87,18 @@ async fn a_handshake_opens_a_session_that_its_token_finds() {
 async fn calls_without_a_token_share_the_session_of_their_connection() {
     let auth = authenticator(true, SessionLimits::default());
     let (one, other) = (connection(&auth), connection(&auth));
-    let id = |connection, header| {
-        let session = auth.authenticate(&request(header, connection)).unwrap();
+    let id = async |connection, header| {
+        let session = authenticate(&auth, header, connection).await.unwrap();
         (session.id(), session.user().to_owned())
     };
-    assert_eq!(id(&one, None), id(&one, None));
-    assert_eq!(id(&one, None).1, "anonymous");
-    assert_ne!(id(&one, None), id(&other, None));
+    assert_eq!(id(&one, None).await, id(&one, None).await);
+    assert_eq!(id(&one, None).await.1, "anonymous");
+    assert_ne!(id(&one, None).await, id(&other, None).await);
     let basic = Some("Basic cm9vdDo=");
-    assert_eq!(id(&one, basic), id(&one, basic));
-    assert_eq!(id(&one, basic).1, "root");
+    assert_eq!(id(&one, basic).await, id(&one, basic).await);
+    assert_eq!(id(&one, basic).await.1, "root");
 
-    let (gone, _) = id(&one, None);
+    let (gone, _) = id(&one, None).await;
     drop(one);
     assert!(auth.sessions.by_id(gone).is_none());
 }
@@ -83,13 +107,13 @@ async fn calls_without_a_token_share_the_session_of_their_connection() {
 async fn a_closed_session_is_not_found_again() {
     let auth = authenticator(true, SessionLimits::default());
     let connection = connection(&auth);
-    let token = auth.handshake(&request(None, &connection)).unwrap();
+    let token = handshake(&auth, None, &connection).await.unwrap();
     let bearer = format!("Bearer {token}");
-    let session = auth.authenticate(&request(Some(&bearer), &connection)).unwrap();
+    let session = authenticate(&auth, Some(&bearer), &connection).await.unwrap();
     auth.sessions.close(session.id());
 
     assert!(session.is_closed());
-    let refused = auth.authenticate(&request(Some(&bearer), &connection));
+    let refused = authenticate(&auth, Some(&bearer), &connection).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
 }
 
@@ -99,9 +123,9 @@ async fn who_may_not_come_in_is_unauthenticated() {
     let connection = connection(&auth);
     let headers = [None, Some("Basic cm9vdDo="), Some("Bearer x"), Some("Basic ?")];
     for header in headers {
-        let refused = auth.authenticate(&request(header, &connection)).unwrap_err();
+        let refused = authenticate(&auth, header, &connection).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{header:?}");
-        let refused = auth.handshake(&request(header, &connection)).unwrap_err();
+        let refused = handshake(&auth, header, &connection).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{header:?}");
     }
 }
@@ -111,8 +135,8 @@ async fn sessions_expire_when_idle_but_not_while_they_run_something() {
     let limits = SessionLimits::default();
     let (idle, absolute) = (limits.idle, limits.absolute);
     let auth = authenticator(true, limits);
-    let token = auth.handshake(&request(None, &connection(&auth))).unwrap();
-    let session = auth.by_token(&token).unwrap();
+    let token = handshake(&auth, None, &connection(&auth)).await.unwrap().into();
+    let session = auth.sessions.by_token(&token).unwrap();
     let check = |after, expired| {
         assert_eq!(session.is_expired(Instant::now() + after), expired);
     };
@@ -125,9 +149,9 @@ async fn sessions_expire_when_idle_but_not_while_they_run_something() {
     check(idle, true);
 
     auth.sessions.sweep(Instant::now() + idle / 2);
-    assert!(auth.by_token(&token).is_ok());
+    assert!(auth.sessions.by_token(&token).is_some());
     auth.sessions.sweep(Instant::now() + idle);
-    assert!(auth.by_token(&token).is_err());
+    assert!(auth.sessions.by_token(&token).is_none());
 }
 
 #[tokio::test]
@@ -140,10 +164,10 @@ async fn the_number_of_sessions_is_bounded_and_expired_ones_make_room() {
     let idle = limits.idle;
     let auth = authenticator(true, limits);
     let connection = connection(&auth);
-    let open = || auth.handshake(&request(None, &connection));
-    open().unwrap();
-    open().unwrap();
-    assert_eq!(open().unwrap_err().code(), Code::ResourceExhausted);
+    let open = || handshake(&auth, None, &connection);
+    open().await.unwrap();
+    open().await.unwrap();
+    assert_eq!(open().await.unwrap_err().code(), Code::ResourceExhausted);
     tokio::time::sleep(idle).await;
-    open().unwrap();
+    open().await.unwrap();
 }
