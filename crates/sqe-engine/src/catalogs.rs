@@ -43,7 +43,7 @@ pub(crate) enum Relation {
     View(ViewMetadata),
 }
 
-/// The catalogs of an engine.
+/// The catalogs of an engine as one user sees them.
 #[derive(Debug)]
 pub(crate) struct Catalogs {
     iceberg: BTreeMap<String, Arc<dyn Catalog>>,
@@ -96,7 +96,8 @@ impl Catalogs {
         Ok(names)
     }
 
-    /// Whether a catalog has a schema.
+    /// Whether a catalog has a schema. One that the user may not look at may be there: what is done
+    /// with it tells.
     pub(crate) async fn has_schema(&self, catalog: &str, schema: &str) -> Result<bool> {
         if schema == INFORMATION_SCHEMA {
             return Ok(true);
@@ -107,6 +108,8 @@ impl Catalogs {
         match self.get(catalog)?.namespace_properties(&namespace(schema)?).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == sqe_iceberg::ErrorKind::NotFound => Ok(false),
+            // Whoever may use its tables need not be allowed to read its properties.
+            Err(error) if error.kind() == sqe_iceberg::ErrorKind::Forbidden => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
@@ -141,13 +144,13 @@ impl Catalogs {
         }
         let iceberg = self.get(catalog)?;
         let namespace = namespace(schema)?;
-        let tables = match iceberg.list_tables(&namespace).await {
+        let listed = tokio::join!(iceberg.list_tables(&namespace), iceberg.list_views(&namespace));
+        let (tables, views) = match both_or_allowed(listed) {
             Err(error) if error.kind() == sqe_iceberg::ErrorKind::NotFound => {
                 return Err(self.schema_not_found(catalog, schema).await);
             }
             other => other?,
         };
-        let views = iceberg.list_views(&namespace).await?;
         let tables = tables.into_iter().map(entry(TableKind::Table));
         let mut entries: Vec<_> =
             tables.chain(views.into_iter().map(entry(TableKind::View))).collect();
@@ -182,10 +185,22 @@ impl Catalogs {
         }
     }
 
-    /// Whether a table or view has a name already.
+    /// Whether a table or view has a name already, as far as the user may know.
     pub(crate) async fn is_taken(&self, name: &TableName) -> Result<bool> {
-        let tables = self.tables(&name.catalog, &name.schema).await?;
-        Ok(tables.iter().any(|table| table.name == name.table))
+        use sqe_iceberg::ErrorKind::{Forbidden, NotFound};
+        let (catalog, ident) = (self.get(&name.catalog)?, name.ident()?);
+        let is_table = match catalog.table_exists(&ident).await {
+            Err(error) if error.kind() == Forbidden => false,
+            other => other?,
+        };
+        if is_table {
+            return Ok(true);
+        }
+        match catalog.load_view(&ident).await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), NotFound | Forbidden) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn not_found(&self, name: &TableName) -> Error {
@@ -195,8 +210,23 @@ impl Catalogs {
             Ok(entries) => {
                 hint_nearest(error, &name.table, entries.iter().map(|entry| entry.name.as_str()))
             }
-            Err(error) => error,
+            // A schema that is not there.
+            Err(nearer) if nearer.kind == ErrorKind::NotFound => nearer,
+            Err(_) => error,
         }
+    }
+}
+
+/// Two listings, of which one that is not for the user is empty, but not both.
+fn both_or_allowed(
+    listed: (sqe_iceberg::Result<Vec<String>>, sqe_iceberg::Result<Vec<String>>),
+) -> sqe_iceberg::Result<(Vec<String>, Vec<String>)> {
+    let is_forbidden =
+        |error: &sqe_iceberg::Error| error.kind() == sqe_iceberg::ErrorKind::Forbidden;
+    match listed {
+        (Ok(tables), Err(error)) if is_forbidden(&error) => Ok((tables, Vec::new())),
+        (Err(error), Ok(views)) if is_forbidden(&error) => Ok((Vec::new(), views)),
+        (tables, views) => Ok((tables?, views?)),
     }
 }
 
@@ -210,4 +240,27 @@ pub(crate) fn namespace(schema: &str) -> Result<NamespaceIdent> {
 
 fn schema_name(namespace: &NamespaceIdent) -> String {
     namespace.as_ref().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_listing_may_be_forbidden() {
+        type Listed = sqe_iceberg::Result<Vec<String>>;
+        let names = || -> Listed { Ok(vec!["a".to_owned()]) };
+        let failed = |kind| -> Listed { Err(sqe_iceberg::Error::new(kind, "x")) };
+        let check = |tables: Listed, views: Listed, expected: Result<(usize, usize), ErrorKind>| {
+            let listed = both_or_allowed((tables, views));
+            let listed = listed.map(|(tables, views)| (tables.len(), views.len()));
+            assert_eq!(listed.map_err(|error| Error::from(error).kind), expected);
+        };
+        use sqe_iceberg::ErrorKind::{Forbidden, Unavailable};
+        check(names(), names(), Ok((1, 1)));
+        check(names(), failed(Forbidden), Ok((1, 0)));
+        check(failed(Forbidden), names(), Ok((0, 1)));
+        check(failed(Forbidden), failed(Forbidden), Err(ErrorKind::PermissionDenied));
+        check(names(), failed(Unavailable), Err(ErrorKind::Unavailable));
+    }
 }

@@ -5,6 +5,7 @@ use std::io;
 use arrow::error::ArrowError;
 use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
+use sqe_iceberg::storage;
 
 use crate::memory;
 use crate::parse::syntax_error;
@@ -100,6 +101,14 @@ fn from_external(error: &(dyn std::error::Error + 'static)) -> Error {
         return from_io(error);
     }
     if let Some(error) = error.downcast_ref::<object_store::Error>() {
+        if let Some((kind, message)) = storage::describe(error) {
+            let kind = match kind {
+                // A file that a table names.
+                sqe_iceberg::ErrorKind::NotFound => ErrorKind::DataCorrupt,
+                kind => iceberg_kind(kind),
+            };
+            return Error::new(kind, message);
+        }
         let kind = match error {
             object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
@@ -131,7 +140,9 @@ fn iceberg_kind(kind: sqe_iceberg::ErrorKind) -> ErrorKind {
         Theirs::Unsupported => ErrorKind::Unsupported,
         Theirs::InvalidArgument => ErrorKind::InvalidStatement,
         Theirs::Corrupt => ErrorKind::DataCorrupt,
-        Theirs::Unavailable => ErrorKind::Unavailable,
+        Theirs::Unauthenticated => ErrorKind::Unauthenticated,
+        Theirs::Forbidden => ErrorKind::PermissionDenied,
+        Theirs::Unavailable | Theirs::BadAnswer => ErrorKind::Unavailable,
         Theirs::ResourceExhausted => ErrorKind::ResourceExhausted,
         Theirs::Internal => ErrorKind::Internal,
     }

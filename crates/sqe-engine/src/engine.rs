@@ -10,24 +10,22 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use sqe_iceberg::cache::ManifestCache;
-use sqe_iceberg::catalog::Catalog;
+use sqe_iceberg::catalog::CatalogSource;
 
 use crate::catalogs::Catalogs;
 use crate::memory::BoundedPool;
 use crate::session::{Identity, Session};
-use crate::table_functions::FileAccess;
-use crate::{Error, ErrorKind, Result, cooperation, functions, rewrites};
-
-/// The schema of unqualified names in a new session.
-pub const DEFAULT_SCHEMA: &str = "main";
+use crate::{Error, ErrorKind, FileAccess, Result, cooperation, functions, rewrites};
 
 /// How an engine is set up.
 #[derive(Debug)]
 pub struct EngineOptions {
-    /// Catalogs by their SQL name.
-    pub catalogs: BTreeMap<String, Arc<dyn Catalog>>,
+    /// Catalogs by their SQL name; each session opens them for its user.
+    pub catalogs: BTreeMap<String, Arc<dyn CatalogSource>>,
     /// The catalog of unqualified names; one of `catalogs`.
     pub default_catalog: String,
+    /// The schema of unqualified names in a new session.
+    pub default_schema: String,
     /// Memory of all statements together, in bytes.
     pub memory_bytes: usize,
     /// Directory of spill files; the system's temporary directory where none is given.
@@ -38,7 +36,7 @@ pub struct EngineOptions {
     pub statement_timeout: Duration,
     /// Memory of decoded manifests, in bytes.
     pub manifest_cache_bytes: u64,
-    /// What `read_parquet` and its like may read.
+    /// Which files outside of tables statements may reach.
     pub file_access: FileAccess,
 }
 
@@ -50,7 +48,8 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct Shared {
-    catalogs: Catalogs,
+    catalogs: BTreeMap<String, Arc<dyn CatalogSource>>,
+    manifests: ManifestCache,
     /// The state that every session starts from.
     state: SessionState,
     file_access: FileAccess,
@@ -78,16 +77,16 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()?;
         let mut state = SessionStateBuilder::new()
-            .with_config(session_config(&options.default_catalog))
+            .with_config(session_config(&options))
             .with_runtime_env(runtime)
             .with_default_features()
             .with_physical_optimizer_rules(cooperation::rules())
             .build();
         rewrites::register(&mut state)?;
         functions::register(&mut state)?;
-        let manifests = ManifestCache::new(options.manifest_cache_bytes);
         let shared = Shared {
-            catalogs: Catalogs::new(options.catalogs, manifests),
+            catalogs: options.catalogs,
+            manifests: ManifestCache::new(options.manifest_cache_bytes),
             state,
             file_access: options.file_access,
             statement_timeout: options.statement_timeout,
@@ -100,8 +99,12 @@ impl Engine {
         Session::new(self.clone(), identity)
     }
 
-    pub(crate) fn catalogs(&self) -> &Catalogs {
-        &self.shared.catalogs
+    /// The catalogs as a user sees them.
+    pub(crate) fn open_catalogs(&self, user: &Identity) -> Catalogs {
+        let opened = self.shared.catalogs.iter();
+        let opened =
+            opened.map(|(name, source)| (name.clone(), source.open(Arc::clone(&user.tokens))));
+        Catalogs::new(opened.collect(), self.shared.manifests.clone())
     }
 
     pub(crate) fn state(&self) -> &SessionState {
@@ -117,9 +120,9 @@ impl Engine {
     }
 }
 
-fn session_config(default_catalog: &str) -> SessionConfig {
+fn session_config(options: &EngineOptions) -> SessionConfig {
     let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(default_catalog, DEFAULT_SCHEMA)
+        .with_default_catalog_and_schema(&options.default_catalog, &options.default_schema)
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(true);
     let options = config.options_mut();

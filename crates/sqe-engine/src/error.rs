@@ -16,6 +16,8 @@ pub enum ErrorKind {
     AlreadyExists,
     /// Something that is not built.
     Unsupported,
+    /// Nobody knows who the user is, or the login is over.
+    Unauthenticated,
     /// The user may not do that.
     PermissionDenied,
     /// Somebody else changed the table first.

@@ -9,6 +9,7 @@ mod cooperation;
 mod deadline;
 mod engine;
 mod error;
+mod file_access;
 mod functions;
 mod memory;
 mod parse;
@@ -21,6 +22,7 @@ mod suggest;
 pub mod table_functions;
 pub mod tpch;
 
-pub use engine::{DEFAULT_SCHEMA, Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Location, Result};
+pub use file_access::{FileAccess, FileAccessOptions};
 pub use session::{Identity, Output, Prepared, Session, TableEntry, TableKind};

@@ -5,18 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::registry::FunctionRegistry;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use sqe_iceberg::token::{NoToken, TokenSource};
 
-use crate::catalogs::TableName;
+use crate::catalogs::{Catalogs, TableName};
 use crate::functions::session_functions;
 use crate::plan::{Planner, Sources};
 use crate::statement::Planned;
 use crate::{Engine, Result, statement, table_functions};
 
-/// Who is asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who is asking, and with which authority.
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// The name that `current_user` shows.
     pub user: String,
+    /// What catalogs are shown for this user.
+    pub tokens: Arc<dyn TokenSource>,
+}
+
+impl Identity {
+    /// A user whom only catalogs without users let in.
+    pub fn without_token(user: impl Into<String>) -> Self {
+        Self { user: user.into(), tokens: Arc::new(NoToken) }
+    }
 }
 
 /// What kind of thing a table is; the words are those of Flight SQL and `information_schema`.
@@ -49,6 +59,8 @@ pub struct Session {
 struct Inner {
     engine: Engine,
     identity: Identity,
+    /// With the authority of the identity.
+    catalogs: Catalogs,
     /// Settings, current catalog and schema. Each statement works on a copy.
     state: Mutex<SessionState>,
 }
@@ -78,7 +90,8 @@ impl Session {
     /// A session of `identity` with the default settings.
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
         let state = Mutex::new(engine.state().clone());
-        Self { inner: Arc::new(Inner { engine, identity, state }) }
+        let catalogs = engine.open_catalogs(&identity);
+        Self { inner: Arc::new(Inner { engine, identity, catalogs, state }) }
     }
 
     /// Who is asking.
@@ -109,17 +122,17 @@ impl Session {
 
     /// The names of all catalogs, sorted.
     pub async fn catalogs(&self) -> Result<Vec<String>> {
-        Ok(self.engine().catalogs().names())
+        Ok(self.catalogs_of_user().names())
     }
 
     /// The names of the schemas of a catalog, sorted. Errors: `NotFound`.
     pub async fn schemas(&self, catalog: &str) -> Result<Vec<String>> {
-        self.engine().catalogs().schemas(catalog).await
+        self.catalogs_of_user().schemas(catalog).await
     }
 
     /// The tables and views of a schema, sorted by name. Errors: `NotFound`.
     pub async fn tables(&self, catalog: &str, schema: &str) -> Result<Vec<TableEntry>> {
-        self.engine().catalogs().tables(catalog, schema).await
+        self.catalogs_of_user().tables(catalog, schema).await
     }
 
     /// The columns of a table or view. Errors: `NotFound`.
@@ -135,7 +148,7 @@ impl Session {
             schema: schema.to_owned(),
             table: table.to_owned(),
         };
-        let planner = Planner::new(self.engine(), &state);
+        let planner = Planner::new(self, &state);
         Ok(planner.load(&name).await?.schema())
     }
 
@@ -155,6 +168,10 @@ impl Session {
         names.sort();
         names.dedup();
         names
+    }
+
+    pub(crate) fn catalogs_of_user(&self) -> &Catalogs {
+        &self.inner.catalogs
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -199,7 +216,7 @@ impl Prepared {
     /// The same statement over what its tables, views and files are now: itself where none of them
     /// has changed since it was planned. Errors: what is wrong with the statement by now.
     pub async fn renewed(&self) -> Result<Self> {
-        let (state, catalogs) = (self.session.snapshot(), self.session.engine().catalogs());
+        let (state, catalogs) = (self.session.snapshot(), self.session.catalogs_of_user());
         match self.sources.are_current(&state, catalogs).await {
             true => Ok(self.clone()),
             false => self.session.prepare(&self.sql).await,
@@ -211,3 +228,6 @@ impl Prepared {
         statement::execute(&self.session, &self.planned).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ pub(super) async fn open(planner: &Planner<'_>, statement: &DfStatement) -> Resu
     if !calls.is_empty() {
         SourceRecorder::record_unversioned(planner.state);
     }
-    let access = planner.engine.file_access();
+    let access = planner.session.engine().file_access();
     let opened = calls.into_iter().map(|(text, call)| async move {
         let table = table_functions::open(call, planner.state, access).await?;
         Ok::<_, Error>((text, provider_as_source(table)))

@@ -1,6 +1,8 @@
 //! `information_schema`: DataFusion's own views over a listing of all catalogs made for the
-//! statement. A table that cannot be loaded is left out instead of failing the listing.
+//! statement with the rights of the user. What cannot be listed or loaded is left out instead of
+//! failing the rest.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -13,15 +15,15 @@ use datafusion::catalog::{
 use datafusion::common::{Result as DfResult, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use futures::StreamExt;
-use tracing::warn;
+use futures::{StreamExt, stream};
+use tracing::{debug, warn};
 
 use super::Planner;
 use crate::catalogs::{INFORMATION_SCHEMA, TableName};
 use crate::{Error, ErrorKind, Result, TableEntry, TableKind};
 
-/// How many tables are loaded at the same time.
-const CONCURRENT_LOADS: usize = 16;
+/// How many catalogs, schemas and tables are asked for at the same time.
+const CONCURRENT: usize = 16;
 
 /// One view of `information_schema`. Errors: `NotFound`.
 pub(super) async fn table(
@@ -38,51 +40,65 @@ pub(super) async fn table(
 
 async fn listing(planner: &Planner<'_>, with_columns: bool) -> Result<MemoryCatalogProviderList> {
     let list = MemoryCatalogProviderList::new();
-    for catalog in planner.catalogs().names() {
-        let provider = MemoryCatalogProvider::new();
-        let schemas = match planner.catalogs().schemas(&catalog).await {
-            Ok(schemas) => schemas,
-            Err(error) => {
-                warn!(catalog, %error, "catalog is left out of information_schema");
-                continue;
-            }
-        };
-        for schema in schemas.into_iter().filter(|schema| schema != INFORMATION_SCHEMA) {
-            let tables = schema_listing(planner, &catalog, &schema, with_columns).await;
-            provider.register_schema(&schema, tables)?;
+    let mut schemas = Vec::new();
+    for (catalog, names) in schemas_of_all(planner).await {
+        let provider = Arc::new(MemoryCatalogProvider::new());
+        list.register_catalog(catalog.clone(), Arc::clone(&provider) as _);
+        for schema in names.into_iter().filter(|schema| schema != INFORMATION_SCHEMA) {
+            let tables = Arc::new(MemorySchemaProvider::new());
+            provider.register_schema(&schema, Arc::clone(&tables) as _)?;
+            schemas.push(Place { catalog: catalog.clone(), schema, tables });
         }
-        list.register_catalog(catalog, Arc::new(provider));
     }
+    let entries = stream::iter(schemas).map(|place| async move {
+        let entries = planner.catalogs().tables(&place.catalog, &place.schema).await;
+        let entries = entries.unwrap_or_else(|error| left_out(&place.to_string(), &error));
+        entries.into_iter().map(|entry| (place.clone(), entry)).collect::<Vec<_>>()
+    });
+    let entries: Vec<_> = entries.buffer_unordered(CONCURRENT).collect().await;
+    let loads = stream::iter(entries.into_iter().flatten()).map(|(place, entry)| async move {
+        let table = Listed::load(planner, &place, &entry, with_columns).await;
+        let registered = table.and_then(|table| {
+            Ok(place.tables.register_table(entry.name.clone(), Arc::new(table))?)
+        });
+        if let Err(error) = registered {
+            left_out::<()>(&format!("{place}.{}", entry.name), &error);
+        }
+    });
+    loads.buffer_unordered(CONCURRENT).collect::<()>().await;
     Ok(list)
 }
 
-async fn schema_listing(
-    planner: &Planner<'_>,
-    catalog: &str,
-    schema: &str,
-    with_columns: bool,
-) -> Arc<MemorySchemaProvider> {
-    let listed = Arc::new(MemorySchemaProvider::new());
-    let entries = planner.catalogs().tables(catalog, schema).await.unwrap_or_else(|error| {
-        warn!(catalog, schema, %error, "schema is left out of information_schema");
-        Vec::new()
+async fn schemas_of_all(planner: &Planner<'_>) -> Vec<(String, Vec<String>)> {
+    let catalogs = stream::iter(planner.catalogs().names()).map(|catalog| async move {
+        let schemas = planner.catalogs().schemas(&catalog).await;
+        let schemas = schemas.unwrap_or_else(|error| left_out(&catalog, &error));
+        (catalog, schemas)
     });
-    let loads = entries.into_iter().map(|entry| async move {
-        let table = Listed::load(planner, catalog, schema, &entry, with_columns).await;
-        (entry.name, table)
-    });
-    let mut loads = futures::stream::iter(loads).buffered(CONCURRENT_LOADS);
-    while let Some((name, table)) = loads.next().await {
-        let registered = match table {
-            Ok(table) => listed.register_table(name, Arc::new(table)).map_err(Error::from),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = registered {
-            warn!(catalog, schema, %error, "table is left out of information_schema");
-        }
+    catalogs.buffer_unordered(CONCURRENT).collect().await
+}
+
+/// A schema, and the list of its tables.
+#[derive(Clone)]
+struct Place {
+    catalog: String,
+    schema: String,
+    tables: Arc<MemorySchemaProvider>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.catalog, self.schema)
     }
-    drop(loads);
-    listed
+}
+
+/// Nothing, for what cannot be listed. That something is not for a user is how it should be.
+fn left_out<T>(what: &str, error: &Error) -> Vec<T> {
+    match error.kind {
+        ErrorKind::PermissionDenied => debug!(what, %error, "left out of information_schema"),
+        _ => warn!(what, %error, "left out of information_schema"),
+    }
+    Vec::new()
 }
 
 /// A table that is only described.
@@ -96,8 +112,7 @@ struct Listed {
 impl Listed {
     async fn load(
         planner: &Planner<'_>,
-        catalog: &str,
-        schema: &str,
+        place: &Place,
         entry: &TableEntry,
         with_columns: bool,
     ) -> Result<Self> {
@@ -109,8 +124,8 @@ impl Listed {
             return Ok(Self { schema: Arc::new(Schema::empty()), kind, definition: None });
         }
         let name = TableName {
-            catalog: catalog.to_owned(),
-            schema: schema.to_owned(),
+            catalog: place.catalog.clone(),
+            schema: place.schema.clone(),
             table: entry.name.clone(),
         };
         let source = planner.load(&name).await?;

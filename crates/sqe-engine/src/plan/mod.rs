@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use sqlparser::ast::ObjectName;
 
 use crate::catalogs::{Catalogs, INFORMATION_SCHEMA, Relation, TableName};
-use crate::{Engine, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Session};
 
 use context::Context;
 pub(crate) use sources::{SourceRecorder, Sources};
@@ -36,28 +36,28 @@ const MAX_VIEW_DEPTH: usize = 16;
 
 /// Plans the statements of one session.
 pub(crate) struct Planner<'a> {
-    pub(crate) engine: &'a Engine,
+    pub(crate) session: &'a Session,
     pub(crate) state: &'a SessionState,
     /// The views whose queries are being planned, from the outermost to the innermost.
     views: Vec<TableName>,
 }
 
 impl<'a> Planner<'a> {
-    pub(crate) fn new(engine: &'a Engine, state: &'a SessionState) -> Self {
-        Self { engine, state, views: Vec::new() }
+    pub(crate) fn new(session: &'a Session, state: &'a SessionState) -> Self {
+        Self { session, state, views: Vec::new() }
     }
 
     /// Plans the query of a view that is to be made, which must not name that view.
     pub(crate) fn of_new_view(
-        engine: &'a Engine,
+        session: &'a Session,
         state: &'a SessionState,
         view: &TableName,
     ) -> Self {
-        Self { engine, state, views: vec![view.clone()] }
+        Self { session, state, views: vec![view.clone()] }
     }
 
     fn catalogs(&self) -> &Catalogs {
-        self.engine.catalogs()
+        self.session.catalogs_of_user()
     }
 
     /// The logical plan of a query, an INSERT or a setting, with its types checked.
@@ -139,7 +139,7 @@ impl<'a> Planner<'a> {
         match self.views.len() < MAX_VIEW_DEPTH {
             true => {
                 let views = self.views.iter().chain([name]).cloned().collect();
-                Ok(Planner { engine: self.engine, state, views })
+                Ok(Planner { session: self.session, state, views })
             }
             false => Err(Error::new(
                 ErrorKind::InvalidStatement,

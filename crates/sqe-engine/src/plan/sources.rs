@@ -5,6 +5,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::execution::SessionState;
+use futures::future::join_all;
 use sqe_iceberg::ViewMetadata;
 use sqe_iceberg::provider::IcebergTable;
 
@@ -79,16 +80,13 @@ impl Sources {
         if self.unversioned || self.defaults != defaults(state) {
             return false;
         }
-        for (name, version) in &self.relations {
-            let current = match version {
+        let checks = self.relations.iter().map(|(name, version)| async move {
+            match version {
                 Version::Constant => true,
                 _ => catalogs.load(name).await.is_ok_and(|now| Version::of(&now) == *version),
-            };
-            if !current {
-                return false;
             }
-        }
-        true
+        });
+        join_all(checks).await.into_iter().all(|current| current)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn schema_name(state: &SessionState, name: &ObjectName) -> Result<(St
 
 impl CreateSchema {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let catalog = session.engine().catalogs().writable(&self.catalog)?;
+        let catalog = session.catalogs_of_user().writable(&self.catalog)?;
         let namespace = namespace(&self.schema)?;
         match catalog.create_namespace(&namespace, self.properties.clone()).await {
             Ok(()) => {}

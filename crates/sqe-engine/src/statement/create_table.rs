@@ -36,7 +36,7 @@ pub(super) async fn plan(
     statement: parse::CreateTable,
 ) -> Result<CreateTable> {
     let name = resolve_name(state, &statement.name)?;
-    session.engine().catalogs().writable(&name.catalog)?;
+    session.catalogs_of_user().writable(&name.catalog)?;
     if name.schema == INFORMATION_SCHEMA {
         let message = format!("schema {INFORMATION_SCHEMA:?} is read-only");
         return Err(Error::new(ErrorKind::Unsupported, message));
@@ -51,7 +51,7 @@ pub(super) async fn plan(
                 .with_hint("name and cast the columns in the query"));
             }
             let query = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
-            Some(Arc::new(Planner::new(session.engine(), state).plan(query).await?))
+            Some(Arc::new(Planner::new(session, state).plan(query).await?))
         }
         None => None,
     };
@@ -59,19 +59,17 @@ pub(super) async fn plan(
         Some(plan) => query_schema(plan)?,
         None => types::schema(&statement.columns)?,
     };
-    if let Some(location) = &statement.location
-        && !session.engine().file_access().allow_local_paths
-    {
-        let message = format!("LOCATION may not choose {location:?}");
-        return Err(Error::new(ErrorKind::PermissionDenied, message)
-            .with_hint("[table_functions] allow_local_paths lets it name files of this machine"));
+    if let Some(location) = &statement.location {
+        session.engine().file_access().check_location(location)?;
     }
+    let properties = statement.properties.into_iter().collect::<HashMap<_, _>>();
+    session.engine().file_access().check_properties(&properties)?;
     let partitioning = statement.partitioned_by.iter().map(partition_by);
     let table = NewTable {
         ident: name.ident()?,
         schema,
         partitioning: partitioning.collect::<Result<_>>()?,
-        properties: statement.properties.into_iter().collect::<HashMap<_, _>>(),
+        properties,
         location: statement.location,
     };
     table.check()?;
@@ -132,7 +130,7 @@ fn is_known(transform: &str) -> bool {
 
 impl CreateTable {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         let catalog = catalogs.writable(&self.name.catalog)?;
         if !catalogs.has_schema(&self.name.catalog, &self.name.schema).await? {
             return Err(catalogs.schema_not_found(&self.name.catalog, &self.name.schema).await);

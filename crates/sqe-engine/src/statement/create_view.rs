@@ -31,10 +31,10 @@ pub(super) async fn plan(
     statement: parse::CreateView,
 ) -> Result<CreateView> {
     let name = resolve_name(state, &statement.name)?;
-    session.engine().catalogs().writable(&name.catalog)?;
+    session.catalogs_of_user().writable(&name.catalog)?;
     let query = SqlStatement::Query(Box::new(statement.query));
     let query = DfStatement::Statement(Box::new(query));
-    let planner = Planner::of_new_view(session.engine(), state, &name);
+    let planner = Planner::of_new_view(session, state, &name);
     let plan = planner.plan(query).await?;
     let columns = plan.schema().as_arrow().fields();
     let names: Vec<String> = match statement.columns.is_empty() {
@@ -68,14 +68,13 @@ pub(super) async fn plan(
 
 impl CreateView {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         let catalog = catalogs.writable(&self.name.catalog)?;
         if !catalogs.has_schema(&self.name.catalog, &self.name.schema).await? {
             return Err(catalogs.schema_not_found(&self.name.catalog, &self.name.schema).await);
         }
         let ident = self.name.ident()?;
-        let location = catalog.new_table_location(&ident).await?;
-        match catalog.create_view(&ident, self.metadata(location)?, self.replace).await {
+        match catalog.create_view(&ident, self.metadata()?, self.replace).await {
             Ok(()) => {}
             Err(error) if error.kind() == sqe_iceberg::ErrorKind::AlreadyExists => {
                 if !self.if_not_exists {
@@ -88,13 +87,14 @@ impl CreateView {
         Ok(Output::Done { affected: None })
     }
 
-    fn metadata(&self, location: String) -> Result<ViewMetadata> {
+    /// The catalog decides where it goes.
+    fn metadata(&self) -> Result<ViewMetadata> {
         let sql = serde_json::json!([{"type": "sql", "sql": self.text, "dialect": VIEW_DIALECT}]);
         let representations: ViewRepresentations = serde_json::from_value(sql)
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let creation = ViewCreation::builder()
             .name(self.name.table.clone())
-            .location(location)
+            .location(String::new())
             .representations(representations)
             .schema(self.schema.clone())
             .default_namespace(namespace(&self.default_schema)?)

@@ -20,7 +20,7 @@ pub(super) async fn plan(
     state: &SessionState,
     statement: parse::Describe,
 ) -> Result<Describe> {
-    let planner = Planner::new(session.engine(), state);
+    let planner = Planner::new(session, state);
     let columns = match statement {
         parse::Describe::Table(name) => {
             let name = resolve_name(state, &name)?;

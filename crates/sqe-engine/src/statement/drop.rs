@@ -44,7 +44,7 @@ impl Drop {
     }
 
     async fn drop(&self, session: &Session) -> Result<()> {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         let (dropped, missing) = match &self.target {
             Target::Table(name) => {
                 let catalog = catalogs.writable(&name.catalog)?;
@@ -76,7 +76,7 @@ impl Drop {
 
     /// Why a table or view was not found: perhaps it is of the other kind.
     async fn wrong_kind(&self, session: &Session, name: &TableName) -> Error {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         let (kind, other) = match self.target {
             Target::View(_) => ("view", "table"),
             _ => ("table", "view"),

@@ -29,7 +29,7 @@ pub(super) async fn plan(
     state: &SessionState,
     statement: DfStatement,
 ) -> Result<Insert> {
-    let plan = Planner::new(session.engine(), state).plan(statement).await?;
+    let plan = Planner::new(session, state).plan(statement).await?;
     let LogicalPlan::Dml(dml) = plan else {
         return Err(Error::new(ErrorKind::Internal, "INSERT was not planned as a write"));
     };
@@ -49,7 +49,7 @@ pub(super) async fn plan(
 
 impl Insert {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let catalog = session.engine().catalogs().writable(&self.name.catalog)?;
+        let catalog = session.catalogs_of_user().writable(&self.name.catalog)?;
         let state = Arc::new(session.snapshot());
         let input = physical_plan(&state, &self.input).await?;
         let rows = write::append(catalog, &self.table, input, state.task_ctx()).await?;

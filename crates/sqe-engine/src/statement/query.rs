@@ -10,7 +10,7 @@ use datafusion::sql::parser::Statement as DfStatement;
 
 use crate::plan::Planner;
 use crate::planning::on_own_thread;
-use crate::{Error, ErrorKind, Output, Result, Session};
+use crate::{Output, Result, Session};
 
 /// A query whose tables are pinned to their snapshots.
 #[derive(Debug)]
@@ -23,18 +23,20 @@ pub(super) async fn plan(
     state: &SessionState,
     statement: DfStatement,
 ) -> Result<Query> {
-    if let DfStatement::CopyTo(copy) = &statement {
-        let local = !copy.target.contains("://") || copy.target.starts_with("file://");
-        if !(local && session.engine().file_access().allow_local_paths) {
-            return Err(Error::new(
-                ErrorKind::PermissionDenied,
-                format!("COPY may not write to {:?}", copy.target),
-            )
-            .with_hint("[table_functions] allow_local_paths lets it write files of this machine"));
-        }
+    if let Some(target) = copy_target(&statement) {
+        session.engine().file_access().check_copy(target)?;
     }
-    let plan = Planner::new(session.engine(), state).plan(statement).await?;
+    let plan = Planner::new(session, state).plan(statement).await?;
     Ok(Query { plan: Arc::new(explain_input_of_writes(plan)) })
+}
+
+/// Where a COPY writes to, which EXPLAIN ANALYZE runs as well.
+fn copy_target(statement: &DfStatement) -> Option<&str> {
+    match statement {
+        DfStatement::CopyTo(copy) => Some(&copy.target),
+        DfStatement::Explain(explain) => copy_target(&explain.statement),
+        _ => None,
+    }
 }
 
 /// The physical plan of a write is made where it runs; EXPLAIN shows the query below it.

@@ -34,7 +34,7 @@ pub(super) async fn plan(
     state: &SessionState,
     statement: DfStatement,
 ) -> Result<Setting> {
-    let plan = Planner::new(session.engine(), state).plan(statement).await?;
+    let plan = Planner::new(session, state).plan(statement).await?;
     let (name, value) = match plan {
         LogicalPlan::Statement(PlanStatement::SetVariable(set)) => (set.variable, Some(set.value)),
         LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => (reset.variable, None),

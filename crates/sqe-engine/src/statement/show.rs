@@ -109,7 +109,7 @@ impl Show {
     }
 
     async fn rows(&self, session: &Session) -> Result<Vec<Row>> {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         Ok(match &self.what {
             What::Catalogs => names(catalogs.names()),
             What::Schemas { catalog } => names(catalogs.schemas(catalog).await?),
@@ -124,7 +124,7 @@ impl Show {
             }
             What::Columns { table } => {
                 let state = session.snapshot();
-                let source = Planner::new(session.engine(), &state).load(table).await?;
+                let source = Planner::new(session, &state).load(table).await?;
                 let columns: Vec<_> = source.schema().fields().iter().cloned().collect();
                 column_rows(&columns)
             }

@@ -8,7 +8,7 @@ use crate::catalogs::{Relation, TableName};
 use crate::{Error, ErrorKind, Result, Session, plan, tpch};
 
 pub(super) async fn view(session: &Session, name: &TableName) -> Result<String> {
-    match session.engine().catalogs().load(name).await? {
+    match session.catalogs_of_user().load(name).await? {
         Relation::View(view) => {
             let columns = view.current_schema().as_struct().fields().iter();
             let columns: Vec<String> = columns.map(|column| quote_ident(&column.name)).collect();
@@ -20,7 +20,7 @@ pub(super) async fn view(session: &Session, name: &TableName) -> Result<String> 
 }
 
 pub(super) async fn table(session: &Session, name: &TableName) -> Result<String> {
-    let catalogs = session.engine().catalogs();
+    let catalogs = session.catalogs_of_user();
     if let Relation::View(_) = catalogs.load(name).await? {
         return Err(wrong_kind(name, "view", "table"));
     }

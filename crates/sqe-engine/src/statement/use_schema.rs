@@ -3,7 +3,7 @@
 use sqlparser::ast::ObjectName;
 
 use crate::plan::name_parts;
-use crate::{DEFAULT_SCHEMA, Error, ErrorKind, Output, Result, Session};
+use crate::{Error, ErrorKind, Output, Result, Session};
 
 /// Where unqualified names shall be looked up.
 #[derive(Debug)]
@@ -22,15 +22,27 @@ pub(super) fn plan(name: &ObjectName) -> Result<Use> {
     }
 }
 
+/// The schema of unqualified names in a catalog that was named alone.
+async fn default_schema(session: &Session, catalog: &str) -> Result<String> {
+    let usual = session.engine().state().config_options().catalog.default_schema.clone();
+    for schema in [usual.as_str(), "main", "default"] {
+        if session.catalogs_of_user().has_schema(catalog, schema).await? {
+            return Ok(schema.to_owned());
+        }
+    }
+    Ok(usual)
+}
+
 impl Use {
     pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let catalogs = session.engine().catalogs();
+        let catalogs = session.catalogs_of_user();
         let current = session.current_catalog();
         let (catalog, schema) = match self.parts.as_slice() {
             [catalog, schema] => (catalog.clone(), schema.clone()),
             [schema] if catalogs.has_schema(&current, schema).await? => (current, schema.clone()),
             [catalog] if catalogs.names().contains(catalog) => {
-                return Ok(self.set(session, catalog.clone(), DEFAULT_SCHEMA.to_owned()));
+                let schema = default_schema(session, catalog).await?;
+                return Ok(self.set(session, catalog.clone(), schema));
             }
             parts => {
                 let name = parts.join(".");

@@ -24,7 +24,7 @@ use arrow::{
     datatypes::SchemaRef,
     error::ArrowError,
 };
-use datafusion::{catalog::TableProvider, execution::SessionState};
+use datafusion::catalog::TableProvider;
 use regex::Regex;
 
 use super::{
@@ -175,13 +175,9 @@ pub(super) struct Inference {
     pub(super) sample: Option<usize>,
 }
 
-pub(super) async fn open(
-    call: Call,
-    state: &SessionState,
-    access: &FileAccess,
-) -> Result<Arc<dyn TableProvider>> {
+pub(super) async fn open(call: Call, access: &FileAccess) -> Result<Arc<dyn TableProvider>> {
     let options = Options::try_new(&call, &OPTIONS, &UNSUPPORTED)?;
-    let files = Files::list(&call, state, access, &EXTENSIONS).await?;
+    let files = Files::list(&call, access, &EXTENSIONS).await?;
     let dialect = Dialect::of(&options, &files.found[0].path)?;
     let compression = Compression::of(&options)?;
     let inference = Inference {

@@ -3,12 +3,25 @@
 //! Decoders say about broken input what the input layer says about a broken disk, an IO error. Here
 //! what came from the object store keeps its kind, and all else a reader says is about the file.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, sync::Arc};
 
 use arrow::error::ArrowError;
 use datafusion::{error::DataFusionError, parquet::errors::ParquetError};
+use datafusion_datasource::PartitionedFile;
 
 use crate::{Error, ErrorKind};
+
+/// The path of a file as the call would have to write it; a store may have another name for it.
+#[derive(Debug)]
+pub(super) struct ShownPath(pub(super) Arc<str>);
+
+/// The path that errors name.
+pub(super) fn shown_path(file: &PartitionedFile) -> Arc<str> {
+    match file.extension::<ShownPath>() {
+        Some(ShownPath(path)) => Arc::clone(path),
+        None => format!("/{}", file.path()).into(),
+    }
+}
 
 /// The error of a reader that does nothing but read the file at `path`.
 pub(super) fn unreadable(path: &str, error: impl Into<DataFusionError>) -> Error {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use arrow::{datatypes::Schema, error::ArrowError, json::ReaderBuilder};
-use datafusion::{catalog::TableProvider, error::DataFusionError, execution::SessionState};
+use datafusion::{catalog::TableProvider, error::DataFusionError};
 use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
@@ -75,11 +75,7 @@ const EXTENSIONS: [&str; 15] = [
 /// Bytes that the decoder asks for at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-pub(super) async fn open(
-    call: Call,
-    state: &SessionState,
-    access: &FileAccess,
-) -> Result<Arc<dyn TableProvider>> {
+pub(super) async fn open(call: Call, access: &FileAccess) -> Result<Arc<dyn TableProvider>> {
     let options = Options::try_new(&call, &OPTIONS, &UNSUPPORTED)?;
     let formats = [
         ("auto", (Layout::Auto, false)),
@@ -95,7 +91,7 @@ pub(super) async fn open(
         )));
     }
     let compression = Compression::of(&options)?;
-    let files = Files::list(&call, state, access, &EXTENSIONS).await?;
+    let files = Files::list(&call, access, &EXTENSIONS).await?;
     let path_columns = PathColumns::of(&files.found, &options)?;
     let mut fields = Fields::default();
     for found in &files.found {

@@ -23,32 +23,22 @@ mod parquet;
 mod parquet_source;
 mod paths;
 mod provider;
+mod s3_paths;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use std::sync::Arc;
 
-use datafusion::{
-    catalog::TableProvider, execution::SessionState, execution::object_store::ObjectStoreUrl,
-    scalar::ScalarValue,
-};
-use object_store::ObjectStore;
+use datafusion::{catalog::TableProvider, execution::SessionState, scalar::ScalarValue};
+use object_store::{ObjectStore, local::LocalFileSystem};
 
 use self::paths::Found;
+use crate::file_access::{FileAccess, Place};
 use crate::{Error, ErrorKind, Result};
 
 /// The functions of this module, in lower case.
 pub const NAMES: [&str; 3] = ["read_csv", "read_json", "read_parquet"];
-
-/// Which files table functions may read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileAccess {
-    /// Files of this machine.
-    pub allow_local_paths: bool,
-    /// Object-store prefixes.
-    pub allowed_prefixes: Vec<String>,
-}
 
 /// A call in a FROM clause; its arguments are constants.
 #[derive(Debug, Clone)]
@@ -73,8 +63,8 @@ pub async fn open(
     access: &FileAccess,
 ) -> Result<Arc<dyn TableProvider>> {
     match call.function.as_str() {
-        "read_csv" => csv::open(call, state, access).await,
-        "read_json" => json::open(call, state, access).await,
+        "read_csv" => csv::open(call, access).await,
+        "read_json" => json::open(call, access).await,
         "read_parquet" => parquet::open(call, state, access).await,
         other => {
             let message = format!("table function {other} not found");
@@ -83,9 +73,9 @@ pub async fn open(
     }
 }
 
-/// The files of a call and the store that holds them.
+/// The files of a call and the store that holds them. A scan brings it along and finds none in a
+/// registry, where other statements could, too.
 struct Files {
-    url: ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
     /// At least one.
     found: Vec<Found>,
@@ -95,22 +85,27 @@ impl Files {
     /// The files of the paths of `call`, in the order of the paths and sorted within each.
     ///
     /// `extensions` are those that a directory is searched for, with their dot.
-    async fn list(
-        call: &Call,
-        state: &SessionState,
-        access: &FileAccess,
-        extensions: &[&str],
-    ) -> Result<Self> {
+    async fn list(call: &Call, access: &FileAccess, extensions: &[&str]) -> Result<Self> {
         let patterns = paths::patterns(&call.function, &call.positional)?;
-        for pattern in &patterns {
-            paths::authorize(pattern, access)?;
-        }
-        let url = ObjectStoreUrl::local_filesystem();
-        let store = state.runtime_env().object_store(&url)?;
+        let places = patterns.iter().map(|pattern| access.check_read(pattern));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        let store: Arc<dyn ObjectStore> = match places.first() {
+            Some(Place::S3(storage)) => Arc::clone(storage.store()),
+            _ => Arc::new(LocalFileSystem::new()),
+        };
         let mut found = Vec::new();
-        for pattern in &patterns {
-            found.extend(paths::list(&*store, pattern, extensions).await?);
+        for (pattern, place) in patterns.iter().zip(&places) {
+            found.extend(match (place, &places[0]) {
+                (Place::Local, Place::Local) => paths::list(&*store, pattern, extensions).await?,
+                (Place::S3(storage), Place::S3(_)) => {
+                    s3_paths::list(storage, pattern, extensions).await?
+                }
+                _ => {
+                    let message = "a call reads files of the server or of S3, not of both";
+                    return Err(Error::new(ErrorKind::InvalidStatement, message));
+                }
+            });
         }
-        Ok(Self { url, store, found })
+        Ok(Self { store, found })
     }
 }

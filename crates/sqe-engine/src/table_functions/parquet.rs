@@ -52,7 +52,7 @@ pub(super) async fn open(
     let options = Options::try_new(&call, &OPTIONS, &UNSUPPORTED)?;
     let union_by_name = options.boolean("union_by_name")?.unwrap_or(false);
     let binary_as_string = options.boolean("binary_as_string")?;
-    let files = Files::list(&call, state, access, &EXTENSIONS).await?;
+    let files = Files::list(&call, access, &EXTENSIONS).await?;
     let path_columns = PathColumns::of(&files.found, &options)?;
     let mut format = ParquetFormat::new()
         .with_options(state.default_table_options().parquet)

@@ -1,4 +1,4 @@
-//! DataFusion's Parquet source whose errors say which file they are about.
+//! DataFusion's Parquet source with a store of its own, whose errors say which file they are about.
 //!
 //! Every method that gives a new source wraps it again.
 
@@ -7,7 +7,12 @@ use std::{fmt, sync::Arc};
 use arrow::array::RecordBatch;
 use datafusion::{
     common::{config::ConfigOptions, tree_node::TreeNodeRecursion},
+    datasource::{
+        file_format::parquet::ParquetFormat,
+        physical_plan::{ParquetSource, parquet::CachedParquetFileReaderFactory},
+    },
     error::Result,
+    execution::cache::cache_manager::FileMetadataCache,
     physical_expr::{
         EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
         projection::ProjectionExprs,
@@ -27,37 +32,54 @@ use datafusion_datasource::{
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::ObjectStore;
 
-use super::fault::at_file;
+use super::fault::{at_file, shown_path};
 
-/// Reads Parquet files.
-pub(super) struct NamingParquetSource {
+/// Reads Parquet files of its own store.
+pub(super) struct OwnParquetSource {
     inner: Arc<dyn FileSource>,
+    store: Arc<dyn ObjectStore>,
 }
 
-impl NamingParquetSource {
-    /// `inner` with paths in its errors.
-    pub(super) fn wrap(inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner })
+impl OwnParquetSource {
+    /// Reads files of `store` as `format` has it; `footers` keeps what was read of them.
+    pub(super) fn new(
+        format: &ParquetFormat,
+        schema: TableSchema,
+        store: Arc<dyn ObjectStore>,
+        footers: Arc<FileMetadataCache>,
+    ) -> Self {
+        let readers = CachedParquetFileReaderFactory::new(Arc::clone(&store), footers);
+        let mut source = ParquetSource::new(schema)
+            .with_table_parquet_options(format.options().clone())
+            .with_parquet_file_reader_factory(Arc::new(readers));
+        if let Some(size_hint) = format.metadata_size_hint() {
+            source = source.with_metadata_size_hint(size_hint);
+        }
+        Self { inner: Arc::new(source), store }
+    }
+
+    fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self { inner, store: Arc::clone(&self.store) })
     }
 }
 
-impl FileSource for NamingParquetSource {
+impl FileSource for OwnParquetSource {
     fn create_file_opener(
         &self,
-        store: Arc<dyn ObjectStore>,
+        _: Arc<dyn ObjectStore>,
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        self.inner.create_file_opener(store, config, partition)
+        self.inner.create_file_opener(Arc::clone(&self.store), config, partition)
     }
 
     fn create_morselizer(
         &self,
-        store: Arc<dyn ObjectStore>,
+        _: Arc<dyn ObjectStore>,
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let inner = self.inner.create_morselizer(store, config, partition)?;
+        let inner = self.inner.create_morselizer(Arc::clone(&self.store), config, partition)?;
         Ok(Box::new(NamingMorselizer(inner)))
     }
 
@@ -66,7 +88,7 @@ impl FileSource for NamingParquetSource {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Self::wrap(self.inner.with_batch_size(batch_size))
+        self.wrap(self.inner.with_batch_size(batch_size))
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -110,7 +132,7 @@ impl FileSource for NamingParquetSource {
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let mut pushed = self.inner.try_pushdown_filters(filters, config)?;
-        pushed.updated_node = pushed.updated_node.map(Self::wrap);
+        pushed.updated_node = pushed.updated_node.map(|inner| self.wrap(inner));
         Ok(pushed)
     }
 
@@ -119,7 +141,7 @@ impl FileSource for NamingParquetSource {
         order: &[PhysicalSortExpr],
         properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
-        Ok(self.inner.try_pushdown_sort(order, properties)?.map(Self::wrap))
+        Ok(self.inner.try_pushdown_sort(order, properties)?.map(|inner| self.wrap(inner)))
     }
 
     fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
@@ -130,7 +152,7 @@ impl FileSource for NamingParquetSource {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        Ok(self.inner.try_pushdown_projection(projection)?.map(Self::wrap))
+        Ok(self.inner.try_pushdown_projection(projection)?.map(|inner| self.wrap(inner)))
     }
 
     fn apply_expressions(
@@ -146,7 +168,7 @@ struct NamingMorselizer(Box<dyn Morselizer>);
 
 impl Morselizer for NamingMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let path: Arc<str> = format!("/{}", file.path()).into();
+        let path = shown_path(&file);
         match self.0.plan_file(file) {
             Ok(inner) => Ok(Box::new(Naming { inner, path })),
             Err(error) => Err(at_file(&path, error)),

@@ -1,11 +1,11 @@
-//! From what a call says about files to the files: who may read them, and which there are.
+//! From what a call says about files of this machine to the files. Whether they may be read is
+//! decided before.
 
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 
 use super::{
-    FileAccess,
     fault::unreadable,
     glob::{self, ANY_FOLDERS, PathSegment, Segment},
     options::{invalid, strings},
@@ -39,38 +39,6 @@ pub(super) fn patterns(function: &str, positional: &[ScalarValue]) -> Result<Vec
         return Err(invalid(format!("the path of {function} is empty")));
     }
     Ok(patterns)
-}
-
-/// Whether the files of `pattern` may be read here, and can be.
-///
-/// Errors: `PermissionDenied` naming the setting that would allow it; `Unsupported` for a location
-/// that is allowed but has no store.
-pub(super) fn authorize(pattern: &str, access: &FileAccess) -> Result<()> {
-    let denied = |message: String, setting: &str| {
-        let hint = format!("the setting is [table_functions] {setting}");
-        Err(Error::new(ErrorKind::PermissionDenied, message).with_hint(hint))
-    };
-    let Some((scheme, _)) = pattern.split_once("://").filter(|(scheme, _)| *scheme != "file")
-    else {
-        return match access.allow_local_paths {
-            true => Ok(()),
-            false => denied(
-                format!("reading files of the server, such as '{pattern}', is not allowed"),
-                "allow_local_paths",
-            ),
-        };
-    };
-    let climbs = pattern.split('/').any(|segment| segment == "..");
-    let covers = |prefix: &String| match pattern.strip_prefix(prefix.as_str()) {
-        Some(rest) => prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'),
-        None => false,
-    };
-    if climbs || !access.allowed_prefixes.iter().any(covers) {
-        return denied(format!("reading '{pattern}' is not allowed"), "allowed_prefixes");
-    }
-    let message = format!("table functions cannot read {scheme}:// locations such as '{pattern}'");
-    let hint = "there are no object-store credentials for them; files of the server can be read";
-    Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint))
 }
 
 /// The files of a pattern, sorted by path, each once.
@@ -115,7 +83,7 @@ pub(super) async fn list(
     })
 }
 
-fn not_found(pattern: &str) -> Error {
+pub(super) fn not_found(pattern: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("no files match '{pattern}'"))
 }
 
@@ -211,10 +179,15 @@ async fn walk(
     let mut found = search(store, folder.clone(), &rest).await?;
     found.retain(|found| {
         let below = found.path.strip_prefix(&folder.text).unwrap_or(&found.path);
-        let hidden = below.split('/').any(|segment| segment.starts_with(['.', '_']));
-        !hidden && extensions.iter().any(|extension| below.ends_with(extension))
+        is_data(below, extensions)
     });
     Ok(found)
+}
+
+/// Whether a file below a folder is one of the data in it, by its path below.
+pub(super) fn is_data(below: &str, extensions: &[&str]) -> bool {
+    let hidden = below.split('/').any(|segment| segment.starts_with(['.', '_']));
+    !hidden && extensions.iter().any(|extension| below.ends_with(extension))
 }
 
 /// The files below `folder` that match the segments: folder by folder up to the first `**`, whose
@@ -271,7 +244,7 @@ async fn search(store: &dyn ObjectStore, folder: Folder, segments: &[&str]) -> R
 }
 
 /// The part of `location` below `folder`.
-fn relative(folder: &Path, location: &Path) -> Option<String> {
+pub(super) fn relative(folder: &Path, location: &Path) -> Option<String> {
     let below = location.as_ref().strip_prefix(folder.as_ref())?;
     Some(below.trim_start_matches('/').to_owned())
 }

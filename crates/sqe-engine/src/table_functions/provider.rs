@@ -12,11 +12,10 @@ use arrow::{
 use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
-    common::{ColumnStatistics, DFSchema, Statistics, internal_err, stats::Precision},
+    common::{ColumnStatistics, DFSchema, Statistics, stats::Precision},
     datasource::{
         file_format::{FileFormat, parquet::ParquetFormat},
         listing::helpers::expr_applicable_for_cols,
-        physical_plan::ParquetSource,
     },
     error::Result as DfResult,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
@@ -24,18 +23,19 @@ use datafusion::{
     scalar::ScalarValue,
 };
 use datafusion_datasource::{
-    PartitionedFile, TableSchema, compute_all_files_statistics, file_groups::FileGroup,
-    file_scan_config::FileScanConfigBuilder, source::DataSourceExec,
+    PartitionedFile, TableSchema, compute_all_files_statistics, file::FileSource,
+    file_groups::FileGroup, file_scan_config::FileScanConfigBuilder, source::DataSourceExec,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
+use sqe_iceberg::storage::scan_url;
 
 use super::{
     Files,
-    fault::unreadable,
+    fault::{ShownPath, shown_path, unreadable},
     hive::PathColumns,
     options::invalid,
-    parquet_source::NamingParquetSource,
+    parquet_source::OwnParquetSource,
     text::{Compression, TextFormat, TextSource},
 };
 use crate::Result;
@@ -50,7 +50,6 @@ pub(super) enum Reading {
 /// The files of a call of a table function.
 #[derive(Debug)]
 pub(super) struct FilesTable {
-    url: datafusion::execution::object_store::ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
@@ -77,10 +76,11 @@ impl FilesTable {
             }
         }
         let partitioned = files.found.into_iter().zip(values).map(|(found, values)| {
-            PartitionedFile::new_from_meta(found.meta).with_partition_values(values)
+            let shown = ShownPath(found.path.into());
+            let file = PartitionedFile::new_from_meta(found.meta).with_extension(shown);
+            file.with_partition_values(values)
         });
         Ok(Self {
-            url: files.url,
             store: files.store,
             schema: TableSchema::builder(file_schema).with_table_partition_cols(fields).build(),
             files: partitioned.collect(),
@@ -100,7 +100,7 @@ impl FilesTable {
             .map(|file| async move {
                 let schema = Arc::clone(schema);
                 let statistics = format.infer_stats(state, store, schema, &file.object_meta).await;
-                statistics.map_err(|error| unreadable(&format!("/{}", file.path()), error))
+                statistics.map_err(|error| unreadable(&shown_path(file), error))
             })
             .boxed()
             .buffered(files_at_a_time)
@@ -205,33 +205,26 @@ impl TableProvider for FilesTable {
             let projected = datafusion::physical_plan::project_schema(schema, projection)?;
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
-        let source = match &self.reading {
-            Reading::Parquet(format) => format.file_source(self.schema.clone()),
+        let (runtime, schema, store) =
+            (state.runtime_env(), self.schema.clone(), Arc::clone(&self.store));
+        let source: Arc<dyn FileSource> = match &self.reading {
+            Reading::Parquet(format) => {
+                let footers = runtime.cache_manager.get_file_metadata_cache();
+                Arc::new(OwnParquetSource::new(format, schema, store, footers))
+            }
             Reading::Text { format, compression } => {
-                let (format, schema) = (Arc::clone(format), self.schema.clone());
-                Arc::new(TextSource::new(format, *compression, schema, &files))
+                let format = Arc::clone(format);
+                Arc::new(TextSource::new(format, *compression, schema, store, &files))
             }
         };
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let (groups, statistics) = self.statistics(groups)?;
-        let config = FileScanConfigBuilder::new(self.url.clone(), source)
+        let config = FileScanConfigBuilder::new(scan_url(runtime)?, source)
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        let Reading::Parquet(format) = &self.reading else {
-            return Ok(DataSourceExec::from_data_source(config));
-        };
-        let plan = format.create_physical_plan(state, config).await?;
-        let Some((config, _)) = plan
-            .downcast_ref::<DataSourceExec>()
-            .and_then(|scan| scan.downcast_to_file_source::<ParquetSource>())
-        else {
-            return internal_err!("the Parquet format made a plan of another kind");
-        };
-        let source = NamingParquetSource::wrap(Arc::clone(config.file_source()));
-        let config = FileScanConfigBuilder::from(config.clone()).with_source(source).build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }

@@ -29,7 +29,10 @@ use datafusion_datasource::{
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
-use super::{blocking, fault::unreadable};
+use super::{
+    blocking,
+    fault::{shown_path, unreadable},
+};
 use crate::{Error, ErrorKind, table_functions::options::Options};
 
 /// Batches that wait for whoever reads them.
@@ -102,13 +105,14 @@ impl Compression {
     }
 }
 
-/// Reads files of a text format.
+/// Reads files of a text format, of its own store.
 #[derive(Clone)]
 pub(super) struct TextSource {
     format: Arc<dyn TextFormat>,
     compression: Compression,
     /// Whether files may be cut at line breaks.
     splits: bool,
+    store: Arc<dyn ObjectStore>,
     table_schema: TableSchema,
     projection: SplitProjection,
     batch_size: usize,
@@ -121,6 +125,7 @@ impl TextSource {
         format: Arc<dyn TextFormat>,
         compression: Compression,
         table_schema: TableSchema,
+        store: Arc<dyn ObjectStore>,
         files: &[PartitionedFile],
     ) -> Self {
         let compressed =
@@ -129,6 +134,7 @@ impl TextSource {
             splits: format.splits_at_lines() && !files.iter().any(compressed),
             format,
             compression,
+            store,
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             batch_size: 0,
@@ -140,11 +146,11 @@ impl TextSource {
 impl FileSource for TextSource {
     fn create_file_opener(
         &self,
-        object_store: Arc<dyn ObjectStore>,
+        _: Arc<dyn ObjectStore>,
         _base_config: &FileScanConfig,
         _partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let opener = TextOpener { source: self.clone(), store: object_store };
+        let opener = TextOpener { source: self.clone() };
         let file_schema = self.table_schema.file_schema();
         ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), file_schema)
     }
@@ -197,16 +203,15 @@ impl FileSource for TextSource {
 /// Opens the files of a partition.
 struct TextOpener {
     source: TextSource,
-    store: Arc<dyn ObjectStore>,
 }
 
 impl FileOpener for TextOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let source = self.source.clone();
-        let store = Arc::clone(&self.store);
+        let store = Arc::clone(&source.store);
         Ok(async move {
             let meta = &file.object_meta;
-            let path = format!("/{}", meta.location);
+            let path = shown_path(&file);
             let bytes = match &file.range {
                 None => blocking::bytes(store, meta),
                 Some(range) => {

@@ -20,7 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 
 use super::{Call, FileAccess, open};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, FileAccessOptions, Result};
 
 /// A folder with files.
 struct Files(TempDir);
@@ -64,7 +64,7 @@ fn call(files: &Files, function: &str, paths: &[&str], options: &[(&str, ScalarV
 }
 
 fn local() -> FileAccess {
-    FileAccess { allow_local_paths: true, allowed_prefixes: Vec::new() }
+    FileAccess::new(FileAccessOptions { allow_local_paths: true, ..Default::default() }).unwrap()
 }
 
 /// The lines of the answer to `sql`, in which the call is the table `t`.
