@@ -1,15 +1,18 @@
 //! The command line: flags, and the order in which `-e` and `-f` were given. It reads nothing
 //! but the arguments.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use secrecy::SecretString;
 
 use crate::format::Format;
 
 /// SQL over Arrow Flight SQL, from the command line or interactively.
 ///
-/// The password comes from SQE_PASSWORD, or from a prompt if the server asks for one.
+/// The password of -u comes from SQE_PASSWORD, or from a prompt if the server asks for one. Without
+/// -u, the token in SQE_TOKEN is used, else the login that --login kept for the server, else none.
 /// Exit codes: 0 success, 1 usage or IO, 2 connection or login, 3 SQL error.
 #[derive(Debug, Parser)]
 #[command(name = "sqe-cli", version)]
@@ -26,9 +29,23 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 50051)]
     pub(crate) port: u16,
 
-    /// User to log in as; without it the login is anonymous
+    /// User to log in as
     #[arg(short, long)]
     pub(crate) user: Option<String>,
+
+    /// Token to show the server; other users see it in the list of processes, unlike one in
+    /// SQE_TOKEN
+    #[arg(long, conflicts_with_all = ["user", "login", "logout"], value_parser = secret)]
+    pub(crate) token: Option<SecretString>,
+
+    /// Log in with a browser at the server's identity provider, and keep the login for later runs;
+    /// without -e and -f nothing else is done
+    #[arg(long, conflicts_with_all = ["user", "logout"])]
+    pub(crate) login: bool,
+
+    /// Forget the login that --login kept for this server, and revoke it where the provider can
+    #[arg(long, conflicts_with_all = ["user", "execute", "file"])]
+    pub(crate) logout: bool,
 
     /// Run these statements and exit; may be given several times
     // A statement may begin with a comment, whose hyphens would be taken for a flag.
@@ -90,6 +107,11 @@ impl Args {
     }
 }
 
+/// Fails never, because clap shows the values that it refuses.
+fn secret(value: &str) -> Result<SecretString, Infallible> {
+    Ok(value.into())
+}
+
 fn indices<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = usize> + 'a {
     matches.indices_of(id).into_iter().flatten()
 }
@@ -111,6 +133,30 @@ mod tests {
         let args = Args::parse_from_iter(["sqe-cli", "-e", "-- nothing", "--tls"]).expect("valid");
         assert_eq!(args.inputs, [Input::Text("-- nothing".into())]);
         assert!(args.tls);
+    }
+
+    #[track_caller]
+    fn check_conflict(arguments: &[&str], names: [&str; 2]) {
+        let arguments = ["sqe-cli"].iter().chain(arguments);
+        let error = Args::parse_from_iter(arguments).expect_err("a conflict").to_string();
+        assert!(names.iter().all(|name| error.contains(name)), "{error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+
+    #[test]
+    fn logins_exclude_each_other() {
+        check_conflict(&["--token", "s3cr3t", "-u", "root"], ["--token", "--user"]);
+        check_conflict(&["--token", "s3cr3t", "--login"], ["--token", "--login"]);
+        check_conflict(&["--token", "s3cr3t", "--logout"], ["--token", "--logout"]);
+        check_conflict(&["--login", "-u", "root"], ["--login", "--user"]);
+        check_conflict(&["--login", "--logout"], ["--login", "--logout"]);
+        check_conflict(&["--logout", "-e", "SELECT 1"], ["--logout", "--execute"]);
+    }
+
+    #[test]
+    fn token_is_not_shown() {
+        let args = Args::parse_from_iter(["sqe-cli", "--token", "s3cr3t"]).expect("valid");
+        assert!(!format!("{args:?}").contains("s3cr3t"));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! session; Ctrl-C cancels the running statement on the server.
 
 use std::borrow::Cow;
+use std::fs::OpenOptions;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use arrow_flight::sql::{CommandGetCatalogs, CommandGetDbSchemas, CommandGetTables};
@@ -18,6 +19,7 @@ use crate::format::Format;
 use crate::meta_command::{HELP, MetaCommand};
 use crate::run::{Runner, Script};
 use crate::split::split;
+use crate::state;
 
 const HISTORY_ENTRIES: usize = 10_000;
 
@@ -133,26 +135,18 @@ fn terminal_error(source: io::Error) -> Error {
 
 /// The history in the state directory of the user, readable by nobody else.
 fn history() -> Result<FileBackedHistory, String> {
-    let path = history_path().ok_or("neither XDG_STATE_HOME nor HOME is set")?;
+    let directory = state::directory().ok_or("neither XDG_STATE_HOME nor HOME is set")?;
+    let path = directory.join("cli_history");
     create_private(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     FileBackedHistory::with_file(HISTORY_ENTRIES, path).map_err(|error| error.to_string())
 }
 
-fn history_path() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-    Some(state?.join("sqe").join("cli_history"))
-}
-
 fn create_private(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
+        state::create_directory(directory)?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = state::open_private(OpenOptions::new().create(true).append(true), path)?;
+    // Of a file that an older version made.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     drop(file);

@@ -33,7 +33,7 @@ pub(crate) async fn login(
     let Some(user) = user else {
         return match handshake(client, None).await {
             Err(status) if status.code() == Code::Unauthenticated => Err(Error::Login(format!(
-                "the server asks for a login: give a user with -u ({})",
+                "the server asks for a login: give a user with -u, or a token, or use --login ({})",
                 status.message()
             ))),
             other => Ok(other?),
@@ -42,7 +42,7 @@ pub(crate) async fn login(
     if user.contains(':') {
         return Err(Error::Login(format!("user {user:?} must not contain a colon")));
     }
-    let given = password_from_environment()?;
+    let given = variable(PASSWORD_VARIABLE)?;
     let refused = match handshake(client, Some(basic(user, given.as_deref()))).await {
         Err(status) if status.code() == Code::Unauthenticated => status,
         other => return bearer_required(other?),
@@ -63,12 +63,14 @@ pub(crate) async fn login(
     }
 }
 
-fn password_from_environment() -> Result<Option<String>> {
-    match std::env::var(PASSWORD_VARIABLE) {
-        Ok(password) => Ok(Some(password).filter(|password| !password.is_empty())),
+/// The value of an environment variable, which counts as unset if it is empty.
+/// Errors: [`Error::Login`] if it is no UTF-8.
+pub(crate) fn variable(name: &str) -> Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => {
-            Err(Error::Login(format!("{PASSWORD_VARIABLE} is not valid UTF-8")))
+            Err(Error::Login(format!("{name} is not valid UTF-8")))
         }
     }
 }

@@ -3,21 +3,30 @@
 
 mod args;
 mod connect;
+mod credentials;
+mod device;
 mod error;
 mod format;
 mod interactive;
+mod issuer;
 mod login;
+mod logins;
 mod meta_command;
 mod output;
 mod run;
 mod session;
 mod split;
+mod state;
+#[cfg(test)]
+#[path = "../tests/issuer/mod.rs"]
+mod test_issuer;
 
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Args, Input};
+use connect::Address;
 use error::{Error, Result};
 use output::Output;
 use run::{Runner, Script};
@@ -44,14 +53,21 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let args::Protocol::Flight = args.protocol;
+    let nothing_to_run = args.logout || (args.login && args.inputs.is_empty());
     let prompt = args.inputs.is_empty() && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let scripts = if prompt { Vec::new() } else { read_scripts(&args.inputs)? };
+    let scripts = if prompt || nothing_to_run { Vec::new() } else { read_scripts(&args.inputs)? };
     // Two threads: one serves the connection while the other formats, or waits for the user.
     let runtime =
         Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|source| {
             Error::Read { name: "the system's event queue".to_owned(), source }
         })?;
+    if args.logout {
+        return runtime.block_on(device::log_out(&Address::of(args)));
+    }
     let session = runtime.block_on(Session::open(args))?;
+    if nothing_to_run {
+        return Ok(());
+    }
     let mut runner = Runner { session, output: Output::stdout(), format: args.format };
     let result = if prompt {
         interactive::interactive(&runtime, &mut runner)

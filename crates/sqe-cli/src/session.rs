@@ -13,9 +13,10 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 use crate::args::Args;
-use crate::connect::connect;
+use crate::connect::{Address, connect};
+use crate::credentials::{Credentials, Source};
 use crate::error::{Error, Result};
-use crate::login::{Bearer, bearer_of, login};
+use crate::login::Bearer;
 
 /// How long the client waits for answers it does not need: to a cancellation and to the end of the
 /// session.
@@ -25,7 +26,7 @@ const REUSE_CONNECTION: &str = "arrow-flight-reuse-connection:";
 
 pub(crate) struct Session {
     client: FlightServiceClient<Channel>,
-    bearer: Option<Bearer>,
+    credentials: Credentials,
     /// What [`Self::cancel`] cancels.
     running: Option<FlightInfo>,
 }
@@ -33,9 +34,11 @@ pub(crate) struct Session {
 impl Session {
     /// Connects and logs in.
     pub(crate) async fn open(args: &Args) -> Result<Self> {
-        let mut client = connect(args).await?;
-        let bearer = login(&mut client, args.user.as_deref()).await?;
-        Ok(Self { client, bearer, running: None })
+        let address = Address::of(args);
+        let source = Source::of(args, &address)?;
+        let mut client = connect(args, &address).await?;
+        let credentials = source.log_in(&mut client, &address).await?;
+        Ok(Self { client, credentials, running: None })
     }
 
     /// Starts the statement `sql`.
@@ -47,11 +50,10 @@ impl Session {
     pub(crate) async fn start(&mut self, command: impl ProstMessageExt) -> Result<FlightInfo> {
         self.running = None;
         let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
-        let request = self.request(descriptor);
-        let response = self.client.get_flight_info(request).await?;
-        if let Some(bearer) = bearer_of(response.metadata()) {
-            self.bearer = Some(bearer);
-        }
+        let request = request(descriptor, self.credentials.fresh().await?);
+        let response = self.client.get_flight_info(request).await;
+        let response = response.map_err(|status| self.credentials.refused(status))?;
+        self.credentials.update(response.metadata());
         let info = response.into_inner();
         self.running = Some(info.clone());
         Ok(info)
@@ -71,8 +73,9 @@ impl Session {
             )));
         }
         let ticket = endpoint.ticket.unwrap_or_default();
-        let request = self.request(ticket);
-        let stream = self.client.do_get(request).await?.into_inner();
+        let request = request(ticket, self.credentials.fresh().await?);
+        let stream = self.client.do_get(request).await;
+        let stream = stream.map_err(|status| self.credentials.refused(status))?.into_inner();
         Ok(FlightRecordBatchStream::new_from_flight_data(stream.map_err(Into::into)))
     }
 
@@ -90,7 +93,7 @@ impl Session {
     }
 
     async fn action(&mut self, name: &str, body: Vec<u8>) {
-        let request = self.request(Action::new(name, body));
+        let request = request(Action::new(name, body), self.credentials.last().cloned());
         let call = async {
             let mut results = self.client.do_action(request).await?.into_inner();
             while results.message().await?.is_some() {}
@@ -98,12 +101,12 @@ impl Session {
         };
         let _ = tokio::time::timeout(GOODBYE_TIMEOUT, call).await;
     }
+}
 
-    fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        if let Some(bearer) = &self.bearer {
-            request.metadata_mut().insert("authorization", bearer.clone());
-        }
-        request
+fn request<T>(message: T, bearer: Option<Bearer>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(bearer) = bearer {
+        request.metadata_mut().insert("authorization", bearer);
     }
+    request
 }

@@ -1,6 +1,8 @@
 //! The binary against a small Flight SQL server whose answers are fixed: what it prints, where, and
 //! with which exit code.
 
+mod issuer;
+mod login;
 mod server;
 
 use std::process::{Command, Output, Stdio};
@@ -11,6 +13,7 @@ use server::Server;
 fn run(server: &Server, password: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sqe-cli"));
     command.args(["--host", "127.0.0.1", "--port", &server.port.to_string()]).args(arguments);
+    command.env_remove("SQE_TOKEN").env("XDG_STATE_HOME", "/nonexistent");
     command.env_remove("SQE_PASSWORD").envs(password.map(|password| ("SQE_PASSWORD", password)));
     command.stdin(Stdio::null()).output().expect("the client runs")
 }

@@ -31,11 +31,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Tells clients to log in at `issuer`.
+    pub(crate) fn with_issuer(issuer: &str) -> Self {
+        Self::start_with(Some(issuer.to_owned()))
+    }
+
+    fn start_with(issuer: Option<String>) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let closed = Arc::new(AtomicUsize::new(0));
-        let service = FlightServiceServer::new(Service { closed: Arc::clone(&closed) });
+        let service = FlightServiceServer::new(Service { closed: Arc::clone(&closed), issuer });
         let incoming = tonic::transport::server::TcpIncoming::from(listener);
         let serve = tonic::transport::Server::builder().add_service(service);
         runtime.spawn(serve.serve_with_incoming(incoming));
@@ -49,6 +58,7 @@ impl Server {
 
 struct Service {
     closed: Arc<AtomicUsize>,
+    issuer: Option<String>,
 }
 
 const BEARER: &str = "Bearer token";
@@ -129,6 +139,17 @@ impl FlightSqlService for Service {
         &self,
         request: Request<Action>,
     ) -> Result<Response<<Self as FlightService>::DoActionStream>, Status> {
+        if request.get_ref().r#type == "sqe.login" {
+            assert_eq!(authorization(&request), None);
+            let Some(issuer) = &self.issuer else {
+                return Err(Status::unimplemented("no issuer is configured"));
+            };
+            let body = format!(
+                r#"{{"issuer": "{issuer}", "client_id": "cli", "scope": "offline_access"}}"#
+            );
+            let result = arrow_flight::Result { body: body.into() };
+            return Ok(Response::new(stream::iter([Ok(result)]).boxed()));
+        }
         assert_eq!(request.get_ref().r#type, "CloseSession");
         self.closed.fetch_add(1, Ordering::SeqCst);
         Ok(Response::new(stream::empty().boxed()))
