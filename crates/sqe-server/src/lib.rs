@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod config;
+mod doubts;
 mod http;
 pub mod logging;
 pub mod run;

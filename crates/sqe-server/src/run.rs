@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sqe_coordinator::{Coordinator, ServeError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::doubts::doubts;
 use crate::http::{self, Readiness};
 use crate::wire;
 
@@ -23,14 +25,16 @@ pub enum StartError {
     Bind { address: SocketAddr, purpose: &'static str, source: std::io::Error },
     #[error("cannot handle signals: {0}")]
     Signal(std::io::Error),
-    #[error("{section}: catalogs of type \"rest\" cannot be used by this version yet")]
-    RestCatalog { section: String },
     #[error("{section}: {reason}")]
     Catalog { section: String, reason: String },
+    #[error("table_functions.allowed_prefixes: {0}")]
+    Files(String),
     #[error("{key}: cannot read {}: {source}", path.display())]
     File { key: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{0}")]
     Engine(String),
+    #[error("cannot set up metrics: {0}")]
+    Metrics(String),
     #[error("the HTTP listener failed: {0}")]
     Http(std::io::Error),
     #[error(transparent)]
@@ -39,12 +43,17 @@ pub enum StartError {
 
 /// Runs the server until a signal asks it to stop.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    let metrics = PrometheusBuilder::new().install_recorder();
+    let metrics = metrics.map_err(|error| StartError::Metrics(error.to_string()))?;
+    sqe_iceberg::storage::describe_metrics();
     let http = bind(config.http_address(), "HTTP").await?;
     let flight = bind(config.flight_address(), "Flight SQL").await?;
     let stop = stop_on_signal()?;
     let engine = wire::engine(&config).await?;
     let coordinator = Coordinator::new(engine, wire::coordinator(&config)?)?;
-    warn_about_plaintext(&config);
+    for doubt in doubts(&config) {
+        warn!("{doubt}");
+    }
 
     let readiness = Readiness::default();
     readiness.set(true);
@@ -63,7 +72,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         stop.cancelled().await;
         readiness.set(false);
     };
-    let health = http::serve(http, readiness.clone(), http_stop.clone());
+    let health = http::serve(http, readiness.clone(), metrics, http_stop.clone());
     let (served, health, ()) =
         tokio::join!(serving, health, not_ready_or_end(not_ready, &http_stop));
     served?;
@@ -77,13 +86,6 @@ async fn not_ready_or_end(not_ready: impl Future<Output = ()>, end: &Cancellatio
     tokio::select! {
         () = not_ready => {}
         () = end.cancelled() => {}
-    }
-}
-
-fn warn_about_plaintext(config: &Config) {
-    let address = config.flight_address();
-    if !address.ip().is_loopback() && config.tls.cert.is_none() {
-        warn!(%address, "clients connect without TLS: passwords, tokens and rows travel in the clear");
     }
 }
 

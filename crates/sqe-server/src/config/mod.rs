@@ -20,7 +20,7 @@ use serde::Deserialize;
 pub use problem::{Problem, Problems};
 use section::section;
 pub use section::{Section, SetError};
-pub use value::{Secret, Span};
+pub use value::{Address, Secret, Span};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -99,17 +99,35 @@ section! {
     /// How users prove who they are.
     pub struct AuthConfig {
         /// OAuth2 token endpoint that checks user name and password.
-        token_endpoint ("token_endpoint"): Option<String> = None,
-        /// OAuth2 client id.
+        token_endpoint ("token_endpoint"): Option<Address> = None,
+        /// What user and password are for it.
+        grant ("grant"): GrantKind = GrantKind::ClientCredentials,
+        /// Password grant: the client that this server is. Users of the other grant bring their own.
         client_id ("client_id"): Option<String> = None,
-        /// `client_credentials` or `password`.
-        grant ("grant"): Option<String> = None,
-        /// Issuer of the bearer tokens to accept.
-        issuer ("issuer"): Option<String> = None,
+        /// Password grant: its secret.
+        client_secret ("client_secret"): Option<Secret> = None,
+        /// File with the secret, instead of `client_secret`.
+        client_secret_file ("client_secret_file"): Option<PathBuf> = None,
+        /// OAuth2 scope to ask for; `PRINCIPAL_ROLE:ALL` for the endpoint of an Iceberg catalog.
+        scope ("scope"): Option<String> = None,
+        /// Issuer of the bearer tokens to accept, as it stands in them.
+        issuer ("issuer"): Option<Address> = None,
         /// Audience that bearer tokens must name.
         audience ("audience"): Option<String> = None,
-        /// OAuth2 scope to ask for.
-        scope ("scope"): Option<String> = None,
+        /// Asks the issuer about each token, as the client `client_id`, whether it was revoked.
+        introspect ("introspect"): bool = false,
+        /// Claim with the name of the user; by default `preferred_username`, else `sub`.
+        user_claim ("user_claim"): Option<String> = None,
+        /// How much the clock of the issuer may differ.
+        clock_skew ("clock_skew"): Span = Span::seconds(30),
+        /// Client under which `sqe-cli --login` logs in.
+        login_client_id ("login_client_id"): Option<String> = None,
+        /// Scopes that `sqe-cli --login` asks for.
+        login_scope ("login_scope"): Option<String> = None,
+        /// Without an issuer: passes bearer tokens to the catalog, which alone can read them.
+        opaque_bearer ("opaque_bearer"): bool = false,
+        /// Wrong logins of a user from one address, after which more are refused for a minute.
+        failures_per_minute ("failures_per_minute"): u32 = 30,
         /// Lets anybody in where the listener is loopback and no other way to log in is set.
         allow_anonymous ("allow_anonymous"): bool = true,
     }
@@ -121,7 +139,9 @@ section! {
         /// `rest` or `sqlite`; by default `rest` where a `uri` is given.
         kind ("type"): Option<CatalogKind> = None,
         /// REST: base address of the catalog.
-        uri ("uri" | "polaris_url"): Option<String> = None,
+        uri ("uri" | "polaris_url"): Option<Address> = None,
+        /// REST: how long one request may take; all tries of a call take three times as long at most.
+        request_timeout ("request_timeout"): Span = Span::seconds(30),
         /// REST: name of the warehouse. SQLite: location of new tables.
         warehouse ("warehouse"): Option<String> = None,
         /// SQLite: path of the database file.
@@ -135,15 +155,19 @@ section! {
     /// Object storage, where the catalog does not say.
     pub struct StorageConfig {
         /// Endpoint of the S3 service.
-        s3_endpoint ("s3_endpoint"): Option<String> = None,
+        s3_endpoint ("s3_endpoint"): Option<Address> = None,
         /// Region of the S3 service.
         s3_region ("s3_region"): Option<String> = None,
         /// Puts the bucket into the path instead of the host name.
         s3_path_style ("s3_path_style"): bool = false,
-        /// Access key, used only where the catalog vends none.
+        /// Access key: for tables whose catalog vends none, and for `allowed_prefixes`.
         s3_access_key ("s3_access_key"): Option<Secret> = None,
-        /// Secret key, used only where the catalog vends none.
+        /// Secret key that goes with it.
         s3_secret_key ("s3_secret_key"): Option<Secret> = None,
+        /// File with the secret key, instead of `s3_secret_key`.
+        s3_secret_key_file ("s3_secret_key_file"): Option<PathBuf> = None,
+        /// Session token of temporary keys, which are not renewed.
+        s3_session_token ("s3_session_token"): Option<Secret> = None,
     }
 }
 
@@ -158,6 +182,8 @@ section! {
         spill ("spill"): ByteSize = ByteSize::gib(20),
         /// Memory of decoded manifests, in bytes.
         manifest_cache ("manifest_cache"): ByteSize = ByteSize::mib(256),
+        /// Memory of the metadata of tables in REST catalogs, for each of them, in bytes.
+        table_cache ("table_cache"): ByteSize = ByteSize::mib(64),
         /// How long a statement may run.
         statement_timeout ("statement_timeout"): Span = Span::seconds(3600),
         /// How long running statements may go on after a signal to stop.
@@ -166,11 +192,12 @@ section! {
 }
 
 section! {
-    /// `read_parquet`, `read_csv`, `read_json`.
+    /// Files outside of tables: `read_parquet`, `read_csv`, `read_json`, COPY, LOCATION.
     pub struct TableFunctionsConfig {
-        /// Lets them read files of this machine; on in the standalone mode on loopback.
+        /// Lets them reach files of this machine; by default where the listener is loopback.
         allow_local_paths ("allow_local_paths"): Option<bool> = None,
-        /// Object-store prefixes they may read, such as `s3://bucket/landing/`.
+        /// Places in S3, such as `s3://bucket/landing`, below which they may read files with the keys
+        /// of `[storage]`.
         allowed_prefixes ("allowed_prefixes"): Vec<String> = Vec::new(),
     }
 }
@@ -183,6 +210,16 @@ pub enum LogFormat {
     Text,
     /// For machines, one object per line.
     Json,
+}
+
+/// What a user and a password are for a token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// Id and secret of a client of its own.
+    ClientCredentials,
+    /// Name and password.
+    Password,
 }
 
 /// Which protocol a catalog speaks.
@@ -218,6 +255,20 @@ impl Config {
     pub fn allow_local_paths(&self) -> bool {
         let loopback = self.coordinator.listen_address.is_loopback();
         self.table_functions.allow_local_paths.unwrap_or(loopback)
+    }
+
+    /// The SQL name of `[catalog]`: that of its warehouse, if it is a REST catalog and the name can
+    /// be one in SQL, else `catalog`.
+    pub fn default_catalog(&self) -> &str {
+        let warehouse = match self.catalog.effective_kind() {
+            CatalogKind::Rest => self.catalog.warehouse.as_deref().unwrap_or_default(),
+            CatalogKind::Sqlite => "",
+        };
+        // A warehouse may be an address, and the generated catalog has a name already.
+        match warehouse.is_empty() || warehouse.contains(['.', '/', ':']) || warehouse == "tpch" {
+            true => "catalog",
+            false => warehouse,
+        }
     }
 
     /// Every catalog that was configured, the default one under the key `catalog`.

@@ -47,6 +47,7 @@ fn form<T: 'static>() -> Option<&'static str> {
         (TypeId::of::<ByteSize>(), "a size such as \"64MiB\""),
         (TypeId::of::<Span>(), "a duration such as \"30s\" or \"5min\""),
         (TypeId::of::<u16>(), "a port from 0 to 65535"),
+        (TypeId::of::<u32>(), "a whole number from 0"),
         (TypeId::of::<IpAddr>(), "an IP address such as \"127.0.0.1\""),
         (TypeId::of::<bool>(), "true or false"),
         (TypeId::of::<Option<bool>>(), "true or false"),

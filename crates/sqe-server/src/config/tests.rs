@@ -53,7 +53,10 @@ s3_path_style = true
 "#;
     let config = load(text, &[]).unwrap();
     assert_eq!(config.catalog.effective_kind(), CatalogKind::Rest);
-    assert_eq!(config.catalog.uri.as_deref(), Some("http://localhost:18181/api/catalog"));
+    assert_eq!(
+        config.catalog.uri.as_ref().map(Address::text),
+        Some("http://localhost:18181/api/catalog")
+    );
 }
 
 #[test]
@@ -107,11 +110,104 @@ fn somebody_must_be_able_to_log_in() {
     check(
         "[auth]\nallow_anonymous = false\n",
         &[],
-        &["auth.allow_anonymous: nobody could log in while it is false and neither \
-           auth.token_endpoint nor auth.issuer is set"],
+        &["auth.allow_anonymous: nobody could log in while it is false and none of \
+           auth.token_endpoint, auth.issuer and auth.opaque_bearer is set"],
     );
     let issuer = "[auth]\nallow_anonymous = false\nissuer = \"https://idp.example.com\"\n";
     assert!(load(issuer, &[]).is_ok());
+}
+
+#[test]
+fn each_way_to_log_in_has_its_keys() {
+    check(
+        "[auth]\ngrant = \"password\"\naudience = \"sqe\"\nlogin_scope = \"openid\"\n\
+         clock_skew = \"1h\"\nfailures_per_minute = 0\n",
+        &[],
+        &[
+            "auth.client_id: must be set for the grant \"password\"",
+            "auth.token_endpoint: must be set for the grant \"password\"",
+            "auth.issuer: must be set where auth.audience is",
+            "auth.login_client_id: must be set where auth.login_scope is",
+            "auth.clock_skew: must be at most 10min, got 1h",
+            "auth.failures_per_minute: must be at least 1",
+        ],
+    );
+    check(
+        "[auth]\ntoken_endpoint = \"https://idp.example.com/token\"\nclient_secret_file = \"s\"\n\
+         issuer = \"https://idp.example.com\"\nopaque_bearer = true\n",
+        &[],
+        &[
+            "auth.client_secret_file: is for the grant \"password\"; with \"client_credentials\" \
+             all users bring their own",
+            "auth.opaque_bearer: tokens are verified where auth.issuer is set; set one of them",
+        ],
+    );
+}
+
+#[test]
+fn catalogs_have_the_keys_of_their_kind() {
+    check(
+        "[catalog]\nuri = \"https://lake.example.com\"\nwarehouse = \"lake\"\npath = \"a.db\"\n\
+         request_timeout = \"0s\"\n[catalogs.lake]\ntype = \"sqlite\"\n\
+         uri = \"https://lake.example.com\"\n[catalogs.other]\ntype = \"rest\"\n\
+         catalog_name = \"x\"\n",
+        &[],
+        &[
+            "catalogs.\"lake\": [catalog] has this name in SQL, because its warehouse does",
+            "catalog.path: a catalog of type \"rest\" has none",
+            "catalog.request_timeout: must be more than 0s",
+            "catalogs.lake.uri: a catalog of type \"sqlite\" has none, use path",
+            "catalogs.lake.path: must be set for a catalog of type \"sqlite\"",
+            "catalogs.other.catalog_name: a catalog of type \"rest\" has none",
+            "catalogs.other.uri: must be set for a catalog of type \"rest\"",
+        ],
+    );
+}
+
+#[test]
+fn a_catalog_has_the_name_of_its_warehouse() {
+    let check = |warehouse: &str, expected: &str| {
+        let text =
+            format!("[catalog]\nuri = \"https://a.example.com\"\nwarehouse = \"{warehouse}\"\n");
+        assert_eq!(load(&text, &[]).unwrap().default_catalog(), expected);
+    };
+    check("test_warehouse", "test_warehouse");
+    check("s3://bucket/lake", "catalog");
+    check("a.b", "catalog");
+    check("tpch", "catalog");
+    assert_eq!(
+        load("[catalog]\nwarehouse = \"lake\"\n", &[]).unwrap().default_catalog(),
+        "catalog"
+    );
+}
+
+#[test]
+fn free_files_have_places_and_keys() {
+    check(
+        "[storage]\ns3_endpoint = \"localhost:9000\"\ns3_access_key = \"a\"\n\
+         [table_functions]\nallowed_prefixes = [\"s3://b/x\", \"b/x\", \"s3://\", \"s3://b/*\"]\n",
+        &[],
+        &[
+            "sqe.toml:2: storage.s3_endpoint: must be an address such as \"https://host/path\" \
+             without an account",
+            "storage.s3_secret_key: must be set where s3_access_key is",
+            "table_functions.allowed_prefixes: must be places such as \"s3://bucket/landing\", \
+             without wildcards, got \"b/x\"",
+            "table_functions.allowed_prefixes: must be places such as \"s3://bucket/landing\", \
+             without wildcards, got \"s3://\"",
+            "table_functions.allowed_prefixes: must be places such as \"s3://bucket/landing\", \
+             without wildcards, got \"s3://b/*\"",
+        ],
+    );
+}
+
+#[test]
+fn an_address_is_not_repeated_where_it_may_hold_a_password() {
+    for address in ["https://root:hunter2@idp.example.com", "https://hunter2@idp.example.com"] {
+        let text = format!("[auth]\ntoken_endpoint = \"{address}\"\n");
+        let problems = load(&text, &[]).unwrap_err().to_string();
+        assert!(problems.contains("auth.token_endpoint") && !problems.contains("hunter2"));
+    }
 }
 
 #[test]

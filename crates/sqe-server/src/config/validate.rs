@@ -1,11 +1,25 @@
 //! Rules that concern more than one key.
 
+use std::time::Duration;
+
 use bytesize::ByteSize;
 
-use super::{CatalogKind, Config, Problems};
+use super::{CatalogKind, Config, GrantKind, Problems};
 
 /// Below this the operators of a single query cannot hold their batches.
 const MIN_MEMORY: ByteSize = ByteSize::mib(64);
+
+/// With more, tokens would be accepted long after their end.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(600);
+
+/// Whether files below a place in S3 can be read.
+fn is_prefix(prefix: &str) -> bool {
+    let Some(place) = prefix.strip_prefix("s3://") else { return false };
+    let place = place.trim_end_matches('/');
+    let is_name =
+        |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['*', '?', '[', '{']);
+    place.split('/').all(is_name)
+}
 
 /// Why a catalog cannot have a name.
 fn bad_name(name: &str) -> Option<&'static str> {
@@ -21,7 +35,8 @@ fn bad_name(name: &str) -> Option<&'static str> {
 impl Config {
     /// Whether users can prove who they are.
     pub(crate) fn has_login(&self) -> bool {
-        self.auth.token_endpoint.is_some() || self.auth.issuer.is_some()
+        let auth = &self.auth;
+        auth.token_endpoint.is_some() || auth.issuer.is_some() || auth.opaque_bearer
     }
 
     pub(super) fn validate(&self, problems: &mut Problems) {
@@ -47,26 +62,139 @@ impl Config {
             add(format!("limits.memory: must be at least {MIN_MEMORY}, got {got}"));
         }
         if !self.auth.allow_anonymous && !self.has_login() {
-            add("auth.allow_anonymous: nobody could log in while it is false and neither \
-                 auth.token_endpoint nor auth.issuer is set"
+            add("auth.allow_anonymous: nobody could log in while it is false and none of \
+                 auth.token_endpoint, auth.issuer and auth.opaque_bearer is set"
                 .into());
         }
+        self.validate_auth(&mut add);
+        self.validate_catalogs(&mut add);
+        self.validate_storage(&mut add);
+    }
+
+    fn validate_catalogs(&self, add: &mut impl FnMut(String)) {
         for name in self.catalogs.keys() {
             if let Some(why) = bad_name(name) {
                 add(format!("catalogs.{name:?}: {why}"));
             }
         }
+        let default = self.default_catalog();
+        if default != "catalog" && self.catalogs.contains_key(default) {
+            add(format!(
+                "catalogs.{default:?}: [catalog] has this name in SQL, because its warehouse does"
+            ));
+        }
         for (place, catalog) in self.all_catalogs() {
-            if catalog.effective_kind() == CatalogKind::Rest && catalog.uri.is_none() {
-                add(format!("{place}.uri: must be set for a catalog of type \"rest\""));
+            let mut misplaced = |key: &str, kind: &str| {
+                add(format!("{place}.{key}: a catalog of type {kind:?} has none"));
+            };
+            match catalog.effective_kind() {
+                CatalogKind::Rest => {
+                    if catalog.path.is_some() {
+                        misplaced("path", "rest");
+                    }
+                    if catalog.catalog_name.is_some() {
+                        misplaced("catalog_name", "rest");
+                    }
+                    if catalog.uri.is_none() {
+                        add(format!("{place}.uri: must be set for a catalog of type \"rest\""));
+                    }
+                    if catalog.request_timeout.0.is_zero() {
+                        add(format!("{place}.request_timeout: must be more than 0s"));
+                    }
+                }
+                CatalogKind::Sqlite => {
+                    if catalog.uri.is_some() {
+                        add(format!(
+                            "{place}.uri: a catalog of type \"sqlite\" has none, use path"
+                        ));
+                    }
+                    if place != "catalog" && catalog.path.is_none() {
+                        add(format!("{place}.path: must be set for a catalog of type \"sqlite\""));
+                    }
+                }
             }
-            if catalog.effective_kind() == CatalogKind::Sqlite && catalog.uri.is_some() {
-                add(format!("{place}.uri: a catalog of type \"sqlite\" has none, use path"));
+        }
+    }
+
+    fn validate_storage(&self, add: &mut impl FnMut(String)) {
+        let storage = &self.storage;
+        if storage.s3_secret_key.is_some() && storage.s3_secret_key_file.is_some() {
+            add("storage.s3_secret_key_file: s3_secret_key is set, too; set one of them".into());
+        }
+        let has_secret = storage.s3_secret_key.is_some() || storage.s3_secret_key_file.is_some();
+        match (&storage.s3_access_key, has_secret) {
+            (Some(_), false) => {
+                add("storage.s3_secret_key: must be set where s3_access_key is".into());
             }
-            let named = place != "catalog";
-            if named && catalog.effective_kind() == CatalogKind::Sqlite && catalog.path.is_none() {
-                add(format!("{place}.path: must be set for a catalog of type \"sqlite\""));
+            (None, true) => {
+                add("storage.s3_access_key: must be set where s3_secret_key is".into());
             }
+            (None, false) if storage.s3_session_token.is_some() => {
+                add("storage.s3_access_key: must be set where s3_session_token is".into());
+            }
+            _ => {}
+        }
+        for prefix in &self.table_functions.allowed_prefixes {
+            if !is_prefix(prefix) {
+                add(format!(
+                    "table_functions.allowed_prefixes: must be places such as \
+                     \"s3://bucket/landing\", without wildcards, got {prefix:?}"
+                ));
+            }
+        }
+    }
+
+    fn validate_auth(&self, add: &mut impl FnMut(String)) {
+        let auth = &self.auth;
+        if auth.grant == GrantKind::Password && auth.client_id.is_none() {
+            add("auth.client_id: must be set for the grant \"password\"".into());
+        }
+        let secret_key = match (&auth.client_secret, &auth.client_secret_file) {
+            (Some(_), Some(_)) => {
+                add("auth.client_secret_file: client_secret is set, too; set one of them".into());
+                None
+            }
+            (Some(_), None) => Some("client_secret"),
+            (None, Some(_)) => Some("client_secret_file"),
+            (None, None) => None,
+        };
+        if let Some(key) =
+            secret_key.filter(|_| auth.grant == GrantKind::ClientCredentials && !auth.introspect)
+        {
+            add(format!(
+                "auth.{key}: is for the grant \"password\"; with \"client_credentials\" all users \
+                 bring their own"
+            ));
+        }
+        if auth.introspect && (auth.client_id.is_none() || secret_key.is_none()) {
+            add("auth.introspect: needs auth.client_id and auth.client_secret".into());
+        }
+        if auth.token_endpoint.is_none() && auth.grant == GrantKind::Password {
+            add("auth.token_endpoint: must be set for the grant \"password\"".into());
+        }
+        if auth.opaque_bearer && auth.issuer.is_some() {
+            add("auth.opaque_bearer: tokens are verified where auth.issuer is set; set one of \
+                 them"
+                .into());
+        }
+        let without_issuer = [
+            ("audience", auth.audience.is_some()),
+            ("introspect", auth.introspect),
+            ("user_claim", auth.user_claim.is_some()),
+            ("login_client_id", auth.login_client_id.is_some()),
+        ];
+        for (key, _) in without_issuer.iter().filter(|(_, set)| *set && auth.issuer.is_none()) {
+            add(format!("auth.issuer: must be set where auth.{key} is"));
+        }
+        if auth.login_scope.is_some() && auth.login_client_id.is_none() {
+            add("auth.login_client_id: must be set where auth.login_scope is".into());
+        }
+        if auth.clock_skew.0 > MAX_CLOCK_SKEW {
+            let got = auth.clock_skew;
+            add(format!("auth.clock_skew: must be at most 10min, got {got:?}"));
+        }
+        if auth.failures_per_minute == 0 {
+            add("auth.failures_per_minute: must be at least 1".into());
         }
     }
 }

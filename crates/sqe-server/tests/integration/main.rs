@@ -4,7 +4,9 @@
 
 mod catalogs;
 mod flight_db;
+mod free_files;
 mod lifecycle;
 mod running;
 mod sql;
+mod store;
 mod tls;

@@ -59,6 +59,7 @@ fn a_certificate_that_is_not_there_is_one_line_and_exit_2() {
         .unwrap();
     assert_eq!(out.status.code(), Some(2));
     let stderr = String::from_utf8(out.stderr).unwrap();
-    assert!(stderr.starts_with("sqe-server: tls.cert: cannot read "), "{stderr}");
+    assert!(stderr.starts_with("sqe-server: cannot set up TLS: "), "{stderr}");
+    assert!(stderr.contains("none.pem"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
