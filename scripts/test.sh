@@ -19,6 +19,8 @@ need_cargo
 need_lints
 need_python
 need_npm
+# Before anything is built: the stack needs more than the rest.
+scripts/test-stack.sh need
 
 step "format"
 cargo fmt --all --check
@@ -32,6 +34,8 @@ step "clients: environment"
 env=$(python_env tests/clients/requirements.txt)
 step "clients"
 "$env/bin/python" -m pytest -q tests/clients
+step "beside the test stack"
+scripts/integration-test.sh
 step "quick start"
 SQE_PROFILE=dev scripts/quickstart.sh --scale 0.01
 if [ -n "$full" ]; then

@@ -31,13 +31,15 @@ def binary(name: str) -> str:
 class Server:
     """One server process over `data_dir`, on free ports. A context manager that stops it."""
 
-    def __init__(self, data_dir, *arguments: str, env: dict[str, str] | None = None):
+    def __init__(self, data_dir, *arguments: str, env: dict[str, str | None] | None = None):
+        """`env` changes what it inherits of the environment; `None` removes."""
         self.data_dir = pathlib.Path(data_dir)
         command = [binary("sqe-server"), "--port", "0", "--http-port", "0"]
         command += ["--data-dir", str(data_dir), *arguments]
+        inherited = {**os.environ, **(env or {})}
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, **(env or {})},
+            env={name: value for name, value in inherited.items() if value is not None},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
