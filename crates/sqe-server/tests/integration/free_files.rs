@@ -126,7 +126,7 @@ async fn what_is_not_allowed_is_refused() {
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 
-    let (_running, mut db, _dir) = server(&[landing.clone()], "").await;
+    let (_running, mut db, _dir) = server(std::slice::from_ref(&landing), "").await;
     let file = read(&format!("{landing}/f.csv"));
     refused(&mut db, &file, &["not allowed", "[storage] s3_access_key"]).await;
     let (_running, mut db, _dir) = server(&[], &keys).await;
