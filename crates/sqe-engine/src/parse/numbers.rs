@@ -3,7 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{
+    CastKind, DataType, ExactNumberInfo, Expr, UnaryOperator, Value, VisitMut, VisitorMut,
+};
 
 /// Every decimal number of so many digits comes back from a double as it was.
 const DIGITS_OF_A_DOUBLE: usize = 15;
@@ -16,31 +18,41 @@ impl VisitorMut for LongNumbers {
     type Break = std::convert::Infallible;
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
-        let Expr::Value(value) = expr else { return ControlFlow::Continue(()) };
-        if let Value::Number(digits, _) = &value.value
-            && let Some((precision, scale)) = long_decimal(digits)
-        {
-            let text = Value::SingleQuotedString(digits.clone()).with_span(value.span);
-            *expr = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(Expr::Value(text)),
-                data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
-                array: false,
-                format: None,
-            };
-        }
+        let (value, limit) = match expr {
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_mut() {
+                inner @ Expr::Value(_) => (inner, i64::MIN.unsigned_abs()),
+                _ => return ControlFlow::Continue(()),
+            },
+            expr => (expr, u64::MAX),
+        };
+        keep_digits_of(value, limit);
         ControlFlow::Continue(())
     }
 }
 
+/// Makes a decimal of a number beyond `limit`, which is that of the integers of its sign.
+fn keep_digits_of(expr: &mut Expr, limit: u64) {
+    let Expr::Value(value) = expr else { return };
+    let Value::Number(digits, _) = &value.value else { return };
+    let Some((precision, scale)) = long_decimal(digits, limit) else { return };
+    let text = Value::SingleQuotedString(digits.clone()).with_span(value.span);
+    *expr = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(text)),
+        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
+        array: false,
+        format: None,
+    };
+}
+
 /// Precision and scale of a number that only a decimal can hold.
-fn long_decimal(number: &str) -> Option<(u64, i64)> {
+fn long_decimal(number: &str, limit: u64) -> Option<(u64, i64)> {
     let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = whole.trim_start_matches('0').len().max(1) + fraction.len();
     let fits_elsewhere = match number.contains('.') {
         true => digits <= DIGITS_OF_A_DOUBLE,
-        false => number.parse::<u64>().is_ok(),
+        false => number.parse::<u64>().is_ok_and(|number| number <= limit),
     };
     let long = plain && !fits_elsewhere && digits <= DIGITS_OF_A_DECIMAL;
     long.then_some((digits as u64, fraction.len() as i64))
@@ -57,7 +69,8 @@ mod tests {
 
     #[test]
     fn only_what_nothing_else_holds_becomes_a_decimal() {
-        let check = |number, expected| assert_eq!(long_decimal(number), expected, "{number}");
+        let check =
+            |number, expected| assert_eq!(long_decimal(number, u64::MAX), expected, "{number}");
         check("0.1", None);
         check("1234567890.12345", None);
         check("1234567890.123456", Some((16, 6)));

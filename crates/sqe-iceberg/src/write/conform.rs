@@ -10,7 +10,9 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, Time64MicrosecondType, TimeUnit};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, FieldRef, SchemaRef, Time64MicrosecondType, TimeUnit,
+};
 
 use super::arrow_error;
 use crate::{Error, ErrorKind, Result, uuid_text};
@@ -91,8 +93,15 @@ fn cast(values: &ArrayRef, to: &Field) -> Result<ArrayRef> {
     let values = cast_type(values, to)?;
     match to.data_type() {
         DataType::Time64(TimeUnit::Microsecond) => check_times(&values).map(|()| values),
+        DataType::Decimal128(digits, _) => check_digits(&values, *digits).map(|()| values),
         _ => Ok(values),
     }
+}
+
+/// Arithmetic may leave numbers in a decimal that have more digits than its type.
+fn check_digits(decimals: &ArrayRef, digits: u8) -> Result<()> {
+    let checked = decimals.as_primitive::<Decimal128Type>().validate_decimal_precision(digits);
+    checked.map_err(|_| Error::invalid(format!("a number has more than {digits} digits")))
 }
 
 /// Iceberg's day has no leap second, which Arrow reads from text.
