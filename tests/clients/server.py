@@ -131,7 +131,7 @@ class Server:
             self.kill()
 
 
-def wait_until(condition, timeout: float = 20, what: str = "the condition"):
+def wait_until(condition, timeout: float = 90, what: str = "the condition"):
     """Polls until `condition()` is true; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
