@@ -51,6 +51,8 @@ done
 
 step "tests over Flight"
 SQE_TEST_ADDRESS=http://$address cargo test --workspace --locked --test integration_test -- --ignored
+step "catalogs and stores"
+cargo test --workspace --locked --test integration -- --ignored
 
 if [ -n "$clients" ]; then
   step "clients beside the stack"

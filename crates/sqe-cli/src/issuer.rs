@@ -55,6 +55,8 @@ impl Issuer {
     pub(crate) async fn discover(url: &str, client_id: &str) -> Result<Self> {
         let base = endpoint(url, url, true)?;
         let plain = base.scheme() == "http";
+        // Fails if the process has chosen a provider already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // Secrets go to the addresses that were checked, and nowhere else: not where an answer
         // points, and in plain text to no proxy.
         let mut http = reqwest::Client::builder()

@@ -7,15 +7,12 @@
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
-use sqe_iceberg::storage::{S3Endpoint, S3Keys, Storage};
+use sqe_iceberg::storage::{S3_SCHEMES, S3Endpoint, S3Keys, Storage, is_below};
 
 use crate::{Error, ErrorKind, Result};
 
 /// What lets statements reach files of this machine.
 const LOCAL_SETTING: &str = "[table_functions] allow_local_paths";
-
-/// Schemes of S3: two old names and the usual one, to which they are the same.
-const S3_SCHEMES: [&str; 3] = ["s3", "s3a", "s3n"];
 
 /// Properties of a table that put its files elsewhere than below its location.
 const PLACES: [&str; 4] = [
@@ -83,7 +80,7 @@ impl FileAccess {
             return Err(Error::new(ErrorKind::Unsupported, message)
                 .with_hint("they read files of the server and of S3, which begin with s3://"));
         }
-        let allowed = !climbs(path) && self.prefixes.iter().any(|prefix| covers(prefix, path));
+        let allowed = !climbs(path) && self.covers(path);
         let message = |why: &str| format!("reading '{path}' is not allowed: {why}");
         match (allowed, &self.s3) {
             (true, Some(storage)) => Ok(Place::S3(storage)),
@@ -96,6 +93,11 @@ impl FileAccess {
                 Err(denied(message(why), "[table_functions] allowed_prefixes"))
             }
         }
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        let path = canonical(path);
+        self.prefixes.iter().any(|prefix| is_below(&path, prefix))
     }
 
     /// Errors: `PermissionDenied` where COPY may not write to `target`. It writes files of this
@@ -146,12 +148,6 @@ fn canonical(path: &str) -> String {
         Some((scheme, rest)) if S3_SCHEMES.contains(&scheme) => format!("s3://{rest}"),
         _ => path.to_owned(),
     }
-}
-
-/// Whether `path` is at or below `prefix`, which ends where a name does.
-fn covers(prefix: &str, path: &str) -> bool {
-    let path = canonical(path);
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a path leads out of where it begins, also for whoever decodes it once or more. Braces

@@ -14,9 +14,11 @@ use sqe_iceberg::catalog::rest::{RestOptions, RestSource};
 use sqe_iceberg::catalog::sqlite::{SqliteCatalog, SqliteOptions};
 use sqe_iceberg::catalog::{Catalog, CatalogSource, SharedCatalog};
 use sqe_iceberg::storage::{S3Endpoint, S3Keys};
+use sqe_iceberg::token::NoToken;
 
 use crate::config::{
-    Address, CatalogConfig, CatalogKind, Config, GrantKind, Secret, StorageConfig, TlsConfig,
+    Address, AuthConfig, CatalogConfig, CatalogKind, Config, GrantKind, Secret, StorageConfig,
+    TlsConfig,
 };
 use crate::run::StartError;
 
@@ -30,23 +32,13 @@ pub(crate) async fn engine(config: &Config) -> Result<Engine, StartError> {
     let mut catalogs: BTreeMap<String, Arc<dyn CatalogSource>> = BTreeMap::new();
     let name = config.default_catalog();
     let is_rest = config.catalog.effective_kind() == CatalogKind::Rest;
-    let default = match is_rest {
-        true => rest(config, "catalog", name, &config.catalog)?,
-        false => {
-            let catalog = embedded(config, "catalog", name, &config.catalog).await?;
-            create_schema(catalog.as_ref()).await?;
-            Arc::new(SharedCatalog(catalog))
-        }
-    };
+    let default = open(config, "catalog", name, &config.catalog).await?;
+    if !is_rest {
+        create_schema(default.open(Arc::new(NoToken)).as_ref()).await?;
+    }
     catalogs.insert(name.to_owned(), default);
     for (name, catalog) in &config.catalogs {
-        let section = format!("catalogs.{name}");
-        let opened = match catalog.effective_kind() {
-            CatalogKind::Rest => rest(config, &section, name, catalog)?,
-            CatalogKind::Sqlite => {
-                Arc::new(SharedCatalog(embedded(config, &section, name, catalog).await?))
-            }
-        };
+        let opened = open(config, &format!("catalogs.{name}"), name, catalog).await?;
         catalogs.insert(name.clone(), opened);
     }
     let limits = &config.limits;
@@ -62,6 +54,20 @@ pub(crate) async fn engine(config: &Config) -> Result<Engine, StartError> {
         file_access: file_access(config)?,
     };
     Engine::new(options).map_err(|error| StartError::Engine(error.to_string()))
+}
+
+async fn open(
+    config: &Config,
+    section: &str,
+    name: &str,
+    catalog: &CatalogConfig,
+) -> Result<Arc<dyn CatalogSource>, StartError> {
+    match catalog.effective_kind() {
+        CatalogKind::Rest => rest(config, section, name, catalog),
+        CatalogKind::Sqlite => {
+            Ok(Arc::new(SharedCatalog(embedded(config, section, name, catalog).await?)))
+        }
+    }
 }
 
 /// Which files outside of tables statements may reach.
@@ -188,7 +194,6 @@ fn token_endpoint(config: &Config, address: &Address) -> Result<TokenEndpointOpt
     // Principals of Polaris have no rights without a role, and all of them with this scope.
     let iceberg = url.path().ends_with("/v1/oauth/tokens");
     let scope = auth.scope.clone().or_else(|| iceberg.then(|| "PRINCIPAL_ROLE:ALL".to_owned()));
-    let file = auth.client_secret_file.as_deref();
     Ok(TokenEndpointOptions {
         url,
         grant: match auth.grant {
@@ -196,7 +201,7 @@ fn token_endpoint(config: &Config, address: &Address) -> Result<TokenEndpointOpt
             GrantKind::Password => Grant::Password,
         },
         client_id: auth.client_id.clone(),
-        client_secret: secret(auth.client_secret.as_ref(), "auth.client_secret_file", file)?,
+        client_secret: client_secret(auth)?,
         scope,
     })
 }
@@ -211,14 +216,15 @@ fn issuer(config: &Config, address: &Address) -> Result<IssuerOptions, StartErro
         login_client_id: auth.login_client_id.clone(),
         login_scope: auth.login_scope.clone(),
         introspection: match (auth.introspect, &auth.client_id) {
-            (true, Some(id)) => {
-                let file = auth.client_secret_file.as_deref();
-                secret(auth.client_secret.as_ref(), "auth.client_secret_file", file)?
-                    .map(|secret| (id.clone(), secret))
-            }
+            (true, Some(id)) => client_secret(auth)?.map(|secret| (id.clone(), secret)),
             _ => None,
         },
     })
+}
+
+fn client_secret(auth: &AuthConfig) -> Result<Option<SecretString>, StartError> {
+    let file = auth.client_secret_file.as_deref();
+    secret(auth.client_secret.as_ref(), "auth.client_secret_file", file)
 }
 
 fn tls(config: &TlsConfig) -> Option<TlsOptions> {

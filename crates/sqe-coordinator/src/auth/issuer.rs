@@ -71,8 +71,8 @@ impl Issuer {
 
     /// Whether a token still holds, if the issuer is to be asked. Errors: `Unavailable`.
     pub(super) async fn is_active(&self, token: &SecretString) -> Result<bool> {
-        let endpoint = self.known.lock().await.introspection.clone();
         let Some((id, secret)) = &self.client else { return Ok(true) };
+        let endpoint = self.known.lock().await.introspection.clone();
         let endpoint = endpoint.ok_or_else(|| bad_answer("it has no introspection endpoint"))?;
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose_secret())

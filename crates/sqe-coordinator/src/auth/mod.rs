@@ -118,37 +118,37 @@ impl Authenticator {
     ) -> Result<Arc<ClientSession>> {
         let connection = Connection::of(extensions)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the request has no connection"))?;
-        let by_credentials = match credentials {
-            Credentials::Absent => Some("nobody".to_owned()),
-            Credentials::Basic { user, password } => {
-                Some(format!("basic {}", hex(&hash_of_login(user, password))))
+        // A token ends, also one that comes as a password, so that it is looked at again and again.
+        if let Some(token) = credentials.token() {
+            let token = hash(token);
+            if let Some(session) = connection.verified(&token) {
+                return Ok(session);
             }
-            // A token ends, so that each is looked at again and again.
-            Credentials::Bearer(_) => None,
-        };
-        if let Some(session) =
-            credentials.token().and_then(|token| connection.verified(&hash(token)))
-        {
+            let logged_in = self.log_in(credentials, Some(connection)).await?;
+            let login = logged_in.principal.clone();
+            let session = self.session_of(logged_in, login, connection).await?;
+            connection.verify(token, &session);
             return Ok(session);
         }
-        if let Some(held) = by_credentials.as_ref().and_then(|login| connection.held(login)) {
+        let login = match credentials {
+            Credentials::Basic { user, password } => {
+                format!("basic {}", hex(&hash_of_login(user, password)))
+            }
+            Credentials::Absent | Credentials::Bearer(_) => "nobody".to_owned(),
+        };
+        if let Some(held) = connection.held(&login) {
             return Ok(held.session);
         }
         let logged_in = self.log_in(credentials, Some(connection)).await?;
-        let session = self.session_of(logged_in, by_credentials, connection).await?;
-        if let Some(token) = credentials.token() {
-            connection.verify(hash(token), &session);
-        }
-        Ok(session)
+        self.session_of(logged_in, login, connection).await
     }
 
     async fn session_of(
         &self,
         logged_in: LoggedIn,
-        by_credentials: Option<String>,
+        login: String,
         connection: &Arc<Connection>,
     ) -> Result<Arc<ClientSession>> {
-        let login = by_credentials.unwrap_or_else(|| logged_in.principal.clone());
         if let Some(held) = connection.held(&login) {
             // A client that renews its token goes on in its session.
             if let (Some(held), Some(brought)) = (&held.tokens, &logged_in.tokens) {

@@ -44,13 +44,11 @@ impl VisitorMut for ColumnNames {
                 Expr::Cast { .. } => (expr.to_string(), operands[&operand(expr)] > 1),
                 _ => (expr.to_string(), false),
             };
-            let alias = match seen.insert(name.clone()) {
-                true if by_text => name,
-                true => continue,
-                false => format!("{name}:{}", position + 1),
-            };
-            let alias = Ident::with_quote('"', alias);
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            if by_text || seen.contains(&name) {
+                *item = named(expr, name, position, &mut seen);
+            } else {
+                seen.insert(name);
+            }
         }
         ControlFlow::Continue(())
     }
@@ -83,13 +81,17 @@ fn name_result(query: &mut Query) {
             continue;
         }
         let text = expr.to_string();
-        let name = match seen.insert(text.clone()) {
-            true => text,
-            false => format!("{text}:{}", position + 1),
-        };
-        let alias = Ident::with_quote('"', name);
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        *item = named(expr, text, position, &mut seen);
     }
+}
+
+/// The column under `name`, with its position behind it where another column has the name.
+fn named(expr: &Expr, name: String, position: usize, seen: &mut HashSet<String>) -> SelectItem {
+    let alias = match seen.insert(name.clone()) {
+        true => name,
+        false => format!("{name}:{}", position + 1),
+    };
+    SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) }
 }
 
 /// Gives the columns of a statement names that differ.

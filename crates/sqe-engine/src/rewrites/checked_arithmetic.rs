@@ -1,5 +1,5 @@
-//! `+`, `-` (of two numbers and of one) and `*` of integers fail where the result does not fit. DataFusion's wrap around to
-//! another number.
+//! `+`, `-` (of two numbers and of one) and `*` of integers fail where the result does not fit.
+//! DataFusion's wrap around to another number.
 
 use std::sync::Arc;
 

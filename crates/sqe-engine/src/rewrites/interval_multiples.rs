@@ -1,6 +1,6 @@
 //! Intervals taken so many times.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use arrow::compute::kernels::arity::try_binary;
@@ -9,10 +9,7 @@ use arrow::error::ArrowError;
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility,
-};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF, Volatility, create_udf};
 use sqlparser::ast::BinaryOperator;
 
 use super::intervals::{INTERVAL, is_interval};
@@ -38,38 +35,18 @@ impl ExprPlanner for Multiples {
         } else {
             return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
         };
-        let signature = Signature::any(2, Volatility::Immutable);
         let times = Expr::Cast(Cast::new(Box::new(times), DataType::Int64));
         let interval = Expr::Cast(Cast::new(Box::new(interval), INTERVAL));
-        let multiple = ScalarUDF::new_from_impl(Multiple { signature });
-        Ok(PlannerResult::Planned(multiple.call(vec![interval, times])))
+        Ok(PlannerResult::Planned(MULTIPLE.call(vec![interval, times])))
     }
 }
 
 /// An interval so many times.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Multiple {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Multiple {
-    fn name(&self) -> &str {
-        "interval_multiple"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(INTERVAL)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let multiply = |args: &[ArrayRef]| multiples(&args[0], &args[1]);
-        make_scalar_function(multiply, vec![])(&args.args)
-    }
-}
+static MULTIPLE: LazyLock<ScalarUDF> = LazyLock::new(|| {
+    let multiples = make_scalar_function(|args: &[ArrayRef]| multiples(&args[0], &args[1]), vec![]);
+    let input = vec![INTERVAL, DataType::Int64];
+    create_udf("interval_multiple", input, INTERVAL, Volatility::Immutable, Arc::new(multiples))
+});
 
 fn multiples(intervals: &ArrayRef, times: &ArrayRef) -> Result<ArrayRef> {
     let multiples: IntervalMonthDayNanoArray = try_binary(

@@ -2,7 +2,7 @@
 //! hours are less than one day. Here they are compared by their length, with 24 hours to the day
 //! and 30 days to the month, as in PostgreSQL.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::datatypes::{DataType, Decimal128Type, IntervalMonthDayNanoType, IntervalUnit};
@@ -13,8 +13,7 @@ use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, create_udf,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
@@ -124,34 +123,15 @@ fn refuse_extremes(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> 
 }
 
 fn length(interval: Expr) -> Expr {
-    let interval = Expr::Cast(Cast::new(Box::new(interval), INTERVAL));
-    let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::new_from_impl(Length { signature }).call(vec![interval])
+    LENGTH.call(vec![Expr::Cast(Cast::new(Box::new(interval), INTERVAL))])
 }
 
 /// The nanoseconds of an interval.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Length {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Length {
-    fn name(&self) -> &str {
-        "interval_length"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Decimal128(38, 0))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        make_scalar_function(|args: &[ArrayRef]| lengths(&args[0]), vec![])(&args.args)
-    }
-}
+static LENGTH: LazyLock<ScalarUDF> = LazyLock::new(|| {
+    let lengths = make_scalar_function(|args: &[ArrayRef]| lengths(&args[0]), vec![]);
+    let (input, output) = (vec![INTERVAL], DataType::Decimal128(38, 0));
+    create_udf("interval_length", input, output, Volatility::Immutable, Arc::new(lengths))
+});
 
 fn lengths(intervals: &ArrayRef) -> Result<ArrayRef> {
     let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();

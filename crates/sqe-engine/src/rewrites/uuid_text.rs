@@ -1,6 +1,6 @@
 //! Uuids are sixteen bytes, which Arrow does not compare with text.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -12,7 +12,7 @@ use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
 };
 use datafusion::scalar::ScalarValue;
 use sqe_iceberg::schema::uuid_metadata;
@@ -63,9 +63,8 @@ impl FunctionRewrite for UuidText {
                 Transformed::yes(*parsed(expr)?)
             }
             Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_uuid(&expr) => {
-                let signature = Signature::any(1, Volatility::Immutable);
-                let text = ScalarUDF::new_from_impl(UuidToText { signature }).call(vec![*expr]);
-                Transformed::yes(Expr::Cast(Cast { expr: Box::new(text), field }))
+                let text = Box::new(UUID_TO_TEXT.call(vec![*expr]));
+                Transformed::yes(Expr::Cast(Cast { expr: text, field }))
             }
             other => Transformed::no(other),
         })
@@ -119,26 +118,9 @@ impl ScalarUDFImpl for ParseUuid {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct UuidToText {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for UuidToText {
-    fn name(&self) -> &str {
-        "uuid_to_text"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let format = |uuids: &[ArrayRef]| format_array(&uuids[0]).map_err(execution_error);
-        make_scalar_function(format, vec![])(&args.args)
-    }
-}
+/// A uuid with its dashes.
+static UUID_TO_TEXT: LazyLock<ScalarUDF> = LazyLock::new(|| {
+    let format = |uuids: &[ArrayRef]| format_array(&uuids[0]).map_err(execution_error);
+    let format = Arc::new(make_scalar_function(format, vec![]));
+    create_udf("uuid_to_text", vec![UUID], DataType::Utf8, Volatility::Immutable, format)
+});

@@ -176,7 +176,7 @@ impl KeyRing {
     }
 }
 
-fn with_prefixes(scopes: Vec<S3Scope>) -> Result<Vec<(S3Location, S3Scope)>> {
+pub(super) fn with_prefixes(scopes: Vec<S3Scope>) -> Result<Vec<(S3Location, S3Scope)>> {
     scopes.into_iter().map(|scope| Ok((S3Location::parse(&scope.prefix)?, scope))).collect()
 }
 

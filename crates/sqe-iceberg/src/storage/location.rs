@@ -7,6 +7,15 @@ use object_store::path::Path;
 
 use crate::{Error, Result};
 
+/// The schemes of S3: two old names and the usual one, to which they are the same.
+pub const S3_SCHEMES: [&str; 3] = ["s3", "s3a", "s3n"];
+
+/// Whether `location` is `prefix` or below it, which ends where a name does.
+pub fn is_below(location: &str, prefix: &str) -> bool {
+    let rest = location.strip_prefix(prefix.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// A place in S3: a bucket and a key, or what all keys below it begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct S3Location {
@@ -22,7 +31,7 @@ impl S3Location {
     /// or control characters, `InvalidArgument` for what no bucket is called.
     pub(super) fn parse(location: &str) -> Result<Self> {
         let rest = match location.split_once("://") {
-            Some(("s3" | "s3a" | "s3n", rest)) => rest,
+            Some((scheme, rest)) if S3_SCHEMES.contains(&scheme) => rest,
             _ => return Err(Error::unsupported(format!("location {location} is not one of S3"))),
         };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));

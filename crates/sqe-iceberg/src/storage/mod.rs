@@ -48,6 +48,7 @@ pub use credentials::{KeySource, S3Endpoint, S3Keys, S3Scope};
 pub use fault::describe;
 pub(crate) use fault::{kind_below, plain_kind};
 pub(crate) use location::local_file;
+pub use location::{S3_SCHEMES, is_below};
 
 /// A store and the way from an Iceberg location to a path in it.
 ///
@@ -120,8 +121,7 @@ impl Storage {
         renew: Arc<dyn KeySource>,
         manners: Manners,
     ) -> Result<Self> {
-        let placed = scopes.into_iter().map(|scope| Ok((S3Location::parse(&scope.prefix)?, scope)));
-        let placed: Vec<(S3Location, S3Scope)> = placed.collect::<Result<_>>()?;
+        let placed = keys::with_prefixes(scopes)?;
         let ring = Arc::new(KeyRing::new(&placed, renew, manners.clock));
         let scopes = placed.into_iter().enumerate().map(|(index, (prefix, scope))| {
             let keys = ScopeKeys { ring: Arc::clone(&ring), scope: index };

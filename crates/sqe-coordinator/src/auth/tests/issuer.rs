@@ -2,21 +2,27 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, response::IntoResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use sqe_engine::ErrorKind;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use super::{authenticate, connection, engine};
 use crate::auth::credentials::Credentials;
 use crate::auth::jwt::JwtBearer;
 use crate::auth::provider::Provider;
-use crate::options::IssuerOptions;
+use crate::auth::{Authenticator, Sessions};
+use crate::options::{AuthOptions, IssuerOptions, SessionLimits};
 
 /// What the issuer publishes, and how often it was asked for its keys.
 #[derive(Default)]
@@ -58,16 +64,19 @@ impl Issuer {
     }
 
     fn provider(&self) -> JwtBearer {
-        JwtBearer::new(&IssuerOptions {
+        JwtBearer::new(&self.options()).unwrap()
+    }
+
+    fn options(&self) -> IssuerOptions {
+        IssuerOptions {
             issuer: self.url.clone(),
             audience: Some("lake".to_owned()),
             user_claim: None,
-            clock_skew: std::time::Duration::from_secs(5),
+            clock_skew: Duration::from_secs(5),
             introspection: None,
             login_client_id: None,
             login_scope: None,
-        })
-        .unwrap()
+        }
     }
 
     /// Claims that are accepted, changed by `change`.
@@ -214,4 +223,29 @@ async fn a_token_may_come_as_a_password() {
     assert_eq!((logged_in.user.as_str(), logged_in.principal.as_str()), ("ada", "jwt 42"));
     assert!(provider.login(&basic("ada", &token)).await.unwrap().is_none());
     assert!(provider.login(&basic("token", "secret")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_token_ends_also_where_it_comes_with_each_call() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let options = AuthOptions { issuer: Some(issuer.options()), ..AuthOptions::default() };
+    let stop = CancellationToken::new();
+    let sessions = Arc::new(Sessions::new(SessionLimits::default(), stop));
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    // Two seconds are left of it, with the five by which clocks may differ.
+    let claims = issuer.claims(json!({ "exp": get_current_timestamp() - 3 }));
+    let token = signed(&claims, &key, "one");
+    let basic = format!("Basic {}", STANDARD.encode(format!("token:{token}")));
+    let headers = [format!("Bearer {token}"), basic];
+    for header in &headers {
+        let session = authenticate(&auth, Some(header), &connection).await.unwrap();
+        assert_eq!(session.user(), "ada");
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for header in &headers {
+        let refused = authenticate(&auth, Some(header), &connection).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+    }
 }

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::call::Call;
 use super::{Connection, RestOptions, creation, endpoint, load, tables};
-use crate::storage::{KeySource, S3Endpoint, S3Keys, S3Scope};
+use crate::storage::{KeySource, S3_SCHEMES, S3Endpoint, S3Keys, S3Scope, is_below};
 use crate::{Error, ErrorKind, Result};
 
 /// Keys of a session whose end nobody told are renewed after this time: the shortest that AWS and
@@ -83,7 +83,10 @@ pub(super) fn scopes(
     let mut scopes = Vec::new();
     for StorageCredential { prefix, config } in &vended.credentials {
         let scheme = prefix.split(':').next().unwrap_or_default();
-        let Some(keys) = keys(|key| config.get(key)).filter(|_| is_s3(scheme)) else { continue };
+        let Some(keys) = keys(|key| config.get(key)).filter(|_| S3_SCHEMES.contains(&scheme))
+        else {
+            continue;
+        };
         let endpoint =
             endpoint_of(options, |key| config.get(key).or_else(|| vended.config.get(key)));
         // A prefix may be a scheme alone, which is every bucket.
@@ -120,13 +123,9 @@ pub(super) fn scopes(
     Ok(scopes)
 }
 
-fn is_s3(scheme: &str) -> bool {
-    matches!(scheme, "s3" | "s3a" | "s3n")
-}
-
 fn bucket_root(ident: &TableIdent, location: &str) -> Result<String> {
     match location.split_once("://") {
-        Some((scheme, rest)) if is_s3(scheme) => {
+        Some((scheme, rest)) if S3_SCHEMES.contains(&scheme) => {
             let bucket = rest.split('/').next().unwrap_or_default();
             Ok(format!("{scheme}://{bucket}"))
         }
@@ -134,11 +133,6 @@ fn bucket_root(ident: &TableIdent, location: &str) -> Result<String> {
             "table {ident} is at {location}, and only S3 and files are supported"
         ))),
     }
-}
-
-fn is_below(location: &str, prefix: &str) -> bool {
-    let rest = location.strip_prefix(prefix.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn keys<'a>(setting: impl Fn(&str) -> Option<&'a String>) -> Option<S3Keys> {
