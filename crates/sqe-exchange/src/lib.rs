@@ -1,0 +1,1 @@
+//! How plan fragments and record batches travel between nodes.
