@@ -80,6 +80,7 @@ impl Engine {
             .with_config(session_config(&options))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rules(rewrites::analyzer_rules())
             .with_physical_optimizer_rules(cooperation::rules())
             .build();
         rewrites::register(&mut state)?;

@@ -11,7 +11,7 @@ use crate::catalogs::{Catalogs, TableName};
 use crate::functions::session_functions;
 use crate::plan::{Planner, Sources};
 use crate::statement::Planned;
-use crate::{Engine, Result, statement, table_functions};
+use crate::{Engine, Result, rewrites, statement, table_functions};
 
 /// Who is asking, and with which authority.
 #[derive(Debug, Clone)]
@@ -165,6 +165,8 @@ impl Session {
             .cloned()
             .chain(table_functions::NAMES.map(str::to_owned))
             .collect();
+        let unnamed: Vec<_> = rewrites::functions().collect();
+        names.retain(|name| unnamed.iter().all(|function| function.name() != name));
         names.sort();
         names.dedup();
         names

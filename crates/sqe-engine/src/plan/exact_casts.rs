@@ -7,29 +7,34 @@ use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::array_value_to_string;
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
+use datafusion::scalar::ScalarValue;
 
 use crate::{Error, ErrorKind};
 
 /// `value`, a float or a decimal, as `to`, which is what `column` has.
-pub(super) fn checked(value: Expr, column: &str, to: &DataType) -> Expr {
-    let signature = Signature::any(1, Volatility::Immutable);
-    let cast = ExactCast { column: column.to_owned(), to: to.clone(), signature };
-    ScalarUDF::new_from_impl(cast).call(vec![value])
+pub(super) fn checked(value: Expr, column: &str, to: &DataType) -> Result<Expr> {
+    let to = Expr::Literal(ScalarValue::try_new_null(to)?, None);
+    Ok(function().call(vec![value, lit(column), to]))
+}
+
+/// `exact_cast(value, column, null of the type)`. It holds nothing itself, so that plans can name
+/// it where they are executed.
+pub(crate) fn function() -> ScalarUDF {
+    let signature = Signature::any(3, Volatility::Immutable);
+    ScalarUDF::new_from_impl(ExactCastFunction { signature })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct ExactCast {
-    column: String,
-    to: DataType,
+struct ExactCastFunction {
     signature: Signature,
 }
 
-impl ScalarUDFImpl for ExactCast {
+impl ScalarUDFImpl for ExactCastFunction {
     fn name(&self) -> &str {
         "exact_cast"
     }
@@ -38,16 +43,27 @@ impl ScalarUDFImpl for ExactCast {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.to.clone())
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types[2].clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        make_scalar_function(|values: &[ArrayRef]| self.cast(&values[0]), vec![])(&args.args)
+        let [value, ColumnarValue::Scalar(column), to] = args.args.as_slice() else {
+            return internal_err!("{} takes a value, a column and a type", self.name());
+        };
+        let column = column.try_as_str().flatten().unwrap_or_default();
+        let cast = ExactCast { column, to: to.data_type() };
+        let value = std::slice::from_ref(value);
+        make_scalar_function(|values: &[ArrayRef]| cast.cast(&values[0]), vec![])(value)
     }
 }
 
-impl ExactCast {
+struct ExactCast<'a> {
+    column: &'a str,
+    to: DataType,
+}
+
+impl ExactCast<'_> {
     fn cast_to_real(&self, values: &ArrayRef) -> Result<ArrayRef> {
         let reals = cast(values, &DataType::Float32)?;
         let lost = and_not(&is_finite(values)?, &is_finite(&reals)?)?;

@@ -181,7 +181,7 @@ fn whole(value: Expr, column: &str, schema: &DFSchema) -> DfResult<Expr> {
     let (from, to) = (expr.get_type(schema)?, field.data_type());
     let number = from.is_floating() || from.is_decimal();
     Ok(match number && (to.is_integer() || *to == DataType::Float32) {
-        true => exact_casts::checked(*expr, column, to),
+        true => exact_casts::checked(*expr, column, to)?,
         false => Expr::Cast(Cast { expr, field }),
     })
 }

@@ -2,7 +2,7 @@
 //! authority, and pinned to its snapshot.
 
 mod context;
-mod exact_casts;
+pub(crate) mod exact_casts;
 mod file_calls;
 mod information_schema;
 mod inserts;

@@ -1,16 +1,18 @@
-//! `+`, `-` (of two numbers and of one) and `*` of integers fail where the result does not fit.
-//! DataFusion's wrap around to another number.
+//! `+`, `-` (of two numbers and of one) and `*` of integers fail where the result does not fit, and
+//! so do those and `/` of decimals. DataFusion's integers wrap around to another number, and its
+//! decimals get more digits than their type has.
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::compute::kernels::numeric::{add, mul, neg, sub};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::kernels::numeric::{add, div, mul, neg, sub};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
@@ -19,13 +21,16 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
+use crate::{Error, ErrorKind};
+
 const ADD: &str = "checked_add";
 const SUBTRACT: &str = "checked_subtract";
 const MULTIPLY: &str = "checked_multiply";
+const DIVIDE: &str = "checked_divide";
 const NEGATIVE: &str = "checked_negative";
-const NAMES: [&str; 4] = [ADD, SUBTRACT, MULTIPLY, NEGATIVE];
+const NAMES: [&str; 5] = [ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE];
 
-/// Runs after types are coerced, so that both sides have one type.
+/// Runs after types are coerced, so that both sides are integers of one type or decimals.
 #[derive(Debug)]
 pub(super) struct CheckedArithmetic;
 
@@ -53,35 +58,51 @@ impl AnalyzerRule for CheckedArithmetic {
 fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if is_checked(op) && is_integer(&left, &right, schema) =>
+            if operand_types(&left, &right, schema)
+                .is_some_and(|(left, right)| may_not_fit(&left, op, &right)) =>
         {
-            let signature = Signature::any(2, Volatility::Immutable);
-            let function = ScalarUDF::new_from_impl(Checked { op, signature });
+            let function = ScalarUDF::new_from_impl(Checked::new(op));
             Transformed::yes(function.call(vec![*left, *right]))
         }
         Expr::Negative(number)
             if number.get_type(schema).is_ok_and(|found| found.is_signed_integer()) =>
         {
-            let signature = Signature::any(1, Volatility::Immutable);
-            Transformed::yes(ScalarUDF::new_from_impl(Negated { signature }).call(vec![*number]))
+            let function = ScalarUDF::new_from_impl(Negated::new());
+            Transformed::yes(function.call(vec![*number]))
         }
         other => Transformed::no(other),
     }
 }
 
-fn is_checked(op: Operator) -> bool {
-    matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply)
+fn operand_types(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<(DataType, DataType)> {
+    left.get_type(schema).ok().zip(right.get_type(schema).ok())
+}
+
+fn may_not_fit(left: &DataType, op: Operator, right: &DataType) -> bool {
+    use Operator::{Divide, Minus, Multiply, Plus};
+    match (left, op, right) {
+        (left, Plus | Minus | Multiply, right) if left.is_integer() => left == right,
+        (DataType::Decimal128(..), Plus | Minus | Multiply | Divide, DataType::Decimal128(..)) => {
+            // A result of fewer digits has as many as it may need.
+            let result = BinaryTypeCoercer::new(left, &op, right).get_result_type();
+            matches!(result, Ok(DataType::Decimal128(DECIMAL128_MAX_PRECISION, _)))
+        }
+        _ => false,
+    }
+}
+
+/// The functions of this rule. Nothing but its name tells one from another, so that plans can name
+/// them where they are executed.
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    use Operator::{Divide, Minus, Multiply, Plus};
+    let checked = [Plus, Minus, Multiply, Divide].map(Checked::new);
+    let checked = checked.map(ScalarUDF::new_from_impl).into_iter();
+    checked.chain([ScalarUDF::new_from_impl(Negated::new())]).collect()
 }
 
 /// Whether a function is one of those that this rule brings.
 pub(super) fn is_checked_function(name: &str) -> bool {
     NAMES.contains(&name)
-}
-
-fn is_integer(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
-    left.get_type(schema).is_ok_and(|left| {
-        left.is_integer() && right.get_type(schema).is_ok_and(|right| left == right)
-    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -90,11 +111,18 @@ struct Checked {
     signature: Signature,
 }
 
+impl Checked {
+    fn new(op: Operator) -> Self {
+        Self { op, signature: Signature::any(2, Volatility::Immutable) }
+    }
+}
+
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &str {
         match self.op {
             Operator::Plus => ADD,
             Operator::Minus => SUBTRACT,
+            Operator::Divide => DIVIDE,
             _ => MULTIPLY,
         }
     }
@@ -111,23 +139,51 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(types[0].clone())
+        BinaryTypeCoercer::new(&types[0], &self.op, &types[1]).get_result_type()
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        let data_type = args.arg_fields[0].data_type().clone();
-        Ok(Arc::new(Field::new(self.name(), data_type, nullable)))
+        let types = [&args.arg_fields[0], &args.arg_fields[1]].map(|arg| arg.data_type().clone());
+        Ok(Arc::new(Field::new(self.name(), self.return_type(&types)?, nullable)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [left, right] = args.args.as_slice() else {
             return internal_err!("{} takes two", self.name());
         };
-        match self.op {
+        let result = match self.op {
             Operator::Plus => apply(left, right, add),
             Operator::Minus => apply(left, right, sub),
+            Operator::Divide => apply(left, right, div),
             _ => apply(left, right, mul),
+        }?;
+        check_digits(&result)?;
+        Ok(result)
+    }
+}
+
+/// Errors: a decimal of more digits than its type has.
+fn check_digits(result: &ColumnarValue) -> Result<()> {
+    let fits = |decimals: &dyn Array, digits| {
+        decimals.as_primitive::<Decimal128Type>().validate_decimal_precision(digits).is_ok()
+    };
+    let (fits, digits) = match (result, result.data_type()) {
+        (ColumnarValue::Array(decimals), DataType::Decimal128(digits, _)) => {
+            (fits(decimals, digits), digits)
+        }
+        (ColumnarValue::Scalar(decimal), DataType::Decimal128(digits, _)) => {
+            (fits(&decimal.to_array()?, digits), digits)
+        }
+        _ => return Ok(()),
+    };
+    match fits {
+        true => Ok(()),
+        false => {
+            let message = format!("a number has more than {digits} digits");
+            Err(Error::new(ErrorKind::Execution, message)
+                .with_hint("cast to decimals of fewer places, or to DOUBLE")
+                .into())
         }
     }
 }
@@ -135,6 +191,12 @@ impl ScalarUDFImpl for Checked {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Negated {
     signature: Signature,
+}
+
+impl Negated {
+    fn new() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
 }
 
 impl ScalarUDFImpl for Negated {

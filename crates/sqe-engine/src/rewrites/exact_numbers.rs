@@ -2,24 +2,20 @@
 //!
 //! A literal such as `9999999.99` is a double, and beside a decimal the planner would take the
 //! decimal of fifteen places nearest to that double, which is another number. Here it becomes the
-//! decimal that was written: where it meets a decimal, where it is cast to one, and where it is
-//! added to, subtracted from or multiplied with another constant.
+//! decimal that was written: where arithmetic brings it beside a decimal, where it is cast to one,
+//! and where it is added to, subtracted from or multiplied with another constant.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, TryCast, lit};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, TryCast, lit};
 use datafusion::scalar::ScalarValue;
 use sqlparser::ast::BinaryOperator;
 
-use super::is_comparison;
-
-/// Plans arithmetic, whose type the decimal decides; rewrites what has its type anyway, before
-/// types are coerced.
+/// Plans arithmetic, whose type the decimal decides; rewrites casts, which have theirs anyway.
 #[derive(Debug)]
 pub(super) struct ExactNumbers;
 
@@ -50,34 +46,8 @@ impl FunctionRewrite for ExactNumbers {
         "exact_numbers"
     }
 
-    fn rewrite(
-        &self,
-        expr: Expr,
-        schema: &DFSchema,
-        _: &ConfigOptions,
-    ) -> Result<Transformed<Expr>> {
+    fn rewrite(&self, expr: Expr, _: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
         Ok(match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if is_comparison(op) && is_decimal(&left, schema) && is_double(&right) =>
-            {
-                let right = Box::new(exact(*right));
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right)))
-            }
-            Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if is_comparison(op) && is_decimal(&right, schema) && is_double(&left) =>
-            {
-                let left = Box::new(exact(*left));
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right)))
-            }
-            Expr::Between(between) if is_decimal(&between.expr, schema) => {
-                let Between { expr, negated, low, high } = between;
-                let (low, high) = (Box::new(exact(*low)), Box::new(exact(*high)));
-                Transformed::yes(Expr::Between(Between::new(expr, negated, low, high)))
-            }
-            Expr::InList(list) if is_decimal(&list.expr, schema) => {
-                let values = list.list.into_iter().map(exact).collect();
-                Transformed::yes(Expr::InList(InList::new(list.expr, values, list.negated)))
-            }
             Expr::Cast(Cast { expr, field }) if field.data_type().is_decimal() => {
                 Transformed::yes(Expr::Cast(Cast { expr: Box::new(exact(*expr)), field }))
             }
@@ -98,7 +68,7 @@ fn is_double(expr: &Expr) -> bool {
 }
 
 /// The decimal that a double literal was written as; anything else as it is.
-fn exact(expr: Expr) -> Expr {
+pub(super) fn exact(expr: Expr) -> Expr {
     match &expr {
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => match Decimal::of(*value) {
             Some(decimal) => Expr::Literal(decimal.into_scalar(), None),

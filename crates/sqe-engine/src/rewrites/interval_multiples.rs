@@ -42,7 +42,7 @@ impl ExprPlanner for Multiples {
 }
 
 /// An interval so many times.
-static MULTIPLE: LazyLock<ScalarUDF> = LazyLock::new(|| {
+pub(super) static MULTIPLE: LazyLock<ScalarUDF> = LazyLock::new(|| {
     let multiples = make_scalar_function(|args: &[ArrayRef]| multiples(&args[0], &args[1]), vec![]);
     let input = vec![INTERVAL, DataType::Int64];
     create_udf("interval_multiple", input, INTERVAL, Volatility::Immutable, Arc::new(multiples))

@@ -10,14 +10,13 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::utils::make_scalar_function;
-use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, create_udf,
+    Cast, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, create_udf,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::is_comparison;
 use crate::{Error, ErrorKind};
 
 pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -28,61 +27,8 @@ pub(super) fn is_interval(expr: &Expr, schema: &DFSchema) -> bool {
     matches!(expr.get_type(schema), Ok(DataType::Interval(_)))
 }
 
-/// Compares the lengths of intervals.
-#[derive(Debug)]
-pub(super) struct ByLength;
-
-impl FunctionRewrite for ByLength {
-    fn name(&self) -> &str {
-        "intervals_by_length"
-    }
-
-    fn rewrite(
-        &self,
-        expr: Expr,
-        schema: &DFSchema,
-        _: &ConfigOptions,
-    ) -> Result<Transformed<Expr>> {
-        let is_interval = |expr: &Expr| is_interval(expr, schema);
-        let has_length = |expr: &Expr| match expr.get_type(schema) {
-            Ok(DataType::Interval(_) | DataType::Duration(_) | DataType::Null) => true,
-            Ok(found) => found.is_string(),
-            Err(_) => false,
-        };
-        Ok(match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if is_comparison(op)
-                    && (is_interval(&left) && has_length(&right)
-                        || is_interval(&right) && has_length(&left)) =>
-            {
-                let (left, right) = (Box::new(length(*left)), Box::new(length(*right)));
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
-            }
-            Expr::Between(mut between)
-                if is_interval(&between.expr)
-                    && has_length(&between.low)
-                    && has_length(&between.high) =>
-            {
-                for part in [&mut between.expr, &mut between.low, &mut between.high] {
-                    **part = length(std::mem::take(part));
-                }
-                Transformed::yes(Expr::Between(between))
-            }
-            Expr::InList(mut list)
-                if is_interval(&list.expr) && list.list.iter().all(has_length) =>
-            {
-                for part in list.list.iter_mut().chain([list.expr.as_mut()]) {
-                    *part = length(std::mem::take(part));
-                }
-                Transformed::yes(Expr::InList(list))
-            }
-            other => Transformed::no(other),
-        })
-    }
-}
-
-/// Sorts by the lengths of intervals, and refuses the least and the greatest of them, whose
-/// comparison nothing can replace.
+/// Sorts by the lengths of intervals, and refuses what compares them where nothing can replace them
+/// by their lengths.
 #[derive(Debug)]
 pub(super) struct OrderByLength;
 
@@ -94,7 +40,7 @@ impl AnalyzerRule for OrderByLength {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let ordered = plan.transform_up_with_subqueries(|plan| {
             let schema = merge_schema(&plan.inputs());
-            plan.apply_expressions(|expr| expr.apply(|expr| refuse_extremes(expr, &schema)))?;
+            plan.apply_expressions(|expr| expr.apply(|expr| refuse(expr, &schema)))?;
             let LogicalPlan::Sort(mut sort) = plan else { return Ok(Transformed::no(plan)) };
             for key in &mut sort.expr {
                 if is_interval(&key.expr, &schema) {
@@ -107,27 +53,35 @@ impl AnalyzerRule for OrderByLength {
     }
 }
 
-fn refuse_extremes(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> {
-    let (name, args) = match expr {
-        Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
-        Expr::WindowFunction(call) => (call.fun.name(), &call.params.args),
+fn refuse(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> {
+    let (name, args, order): (_, &[Expr], &[Sort]) = match expr {
+        Expr::AggregateFunction(call) => {
+            (call.func.name(), &call.params.args, &call.params.order_by)
+        }
+        Expr::WindowFunction(call) => (call.fun.name(), &call.params.args, &call.params.order_by),
+        Expr::ScalarFunction(call) => (call.name(), &call.args, &[]),
         _ => return Ok(TreeNodeRecursion::Continue),
     };
-    if matches!(name, "min" | "max") && args.iter().any(|arg| is_interval(arg, schema)) {
-        let message = format!("{name}() of intervals is not supported");
-        return Err(Error::new(ErrorKind::Unsupported, message)
-            .with_hint(format!("take {name}(extract(epoch FROM ..)), which is a number of seconds"))
-            .into());
-    }
-    Ok(TreeNodeRecursion::Continue)
+    let compares = matches!(name, "min" | "max" | "greatest" | "least" | "nullif");
+    let what = if compares && args.iter().any(|arg| is_interval(arg, schema)) {
+        format!("{name}() of intervals")
+    } else if order.iter().any(|key| is_interval(&key.expr, schema)) {
+        format!("{name}() in the order of intervals")
+    } else {
+        return Ok(TreeNodeRecursion::Continue);
+    };
+    Err(Error::new(ErrorKind::Unsupported, format!("{what} is not supported"))
+        .with_hint("take extract(epoch FROM ..), which is a number of seconds")
+        .into())
 }
 
-fn length(interval: Expr) -> Expr {
+/// The length of an interval, or of what can be cast to one.
+pub(super) fn length(interval: Expr) -> Expr {
     LENGTH.call(vec![Expr::Cast(Cast::new(Box::new(interval), INTERVAL))])
 }
 
 /// The nanoseconds of an interval.
-static LENGTH: LazyLock<ScalarUDF> = LazyLock::new(|| {
+pub(super) static LENGTH: LazyLock<ScalarUDF> = LazyLock::new(|| {
     let lengths = make_scalar_function(|args: &[ArrayRef]| lengths(&args[0]), vec![]);
     let (input, output) = (vec![INTERVAL], DataType::Decimal128(38, 0));
     create_udf("interval_length", input, output, Volatility::Immutable, Arc::new(lengths))

@@ -7,6 +7,7 @@ mod exact_numbers;
 mod guarded_conditions;
 mod interval_multiples;
 mod intervals;
+mod one_type;
 mod times;
 mod uuid_text;
 mod zeros;
@@ -16,16 +17,25 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::execution::registry::FunctionRegistry;
-use datafusion::logical_expr::{AggregateUDF, Operator};
+use datafusion::logical_expr::{AggregateUDF, Operator, ScalarUDF};
+use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::analyzer::AnalyzerRule;
 
-/// Adds the rewrites to a state.
+use crate::plan::exact_casts;
+
+/// The rules of DataFusion's analyzer, and before them what must see types as they are written.
+pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(one_type::OneType));
+    rules
+}
+
+/// Adds the other rewrites to a state.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     state.register_expr_planner(Arc::new(exact_numbers::ExactNumbers))?;
     state.register_expr_planner(Arc::new(interval_multiples::Multiples))?;
-    state
-        .register_udaf(Arc::new(AggregateUDF::new_from_impl(checked_sum::CheckedSum::default())))?;
+    register_functions(state)?;
     state.register_function_rewrite(Arc::new(exact_numbers::ExactNumbers))?;
-    state.register_function_rewrite(Arc::new(intervals::ByLength))?;
     state.register_function_rewrite(Arc::new(times::Microseconds))?;
     state.register_function_rewrite(Arc::new(epoch::EpochSeconds))?;
     state.register_function_rewrite(Arc::new(uuid_text::UuidText))?;
@@ -34,6 +44,24 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     state.add_analyzer_rule(Arc::new(checked_arithmetic::CheckedArithmetic));
     state.add_analyzer_rule(Arc::new(guarded_conditions::GuardedConditions));
     Ok(())
+}
+
+/// Adds the functions that rewritten expressions call, which a node needs that executes plans of
+/// others.
+pub(crate) fn register_functions(state: &mut SessionState) -> Result<()> {
+    let sum = AggregateUDF::new_from_impl(checked_sum::CheckedSum::default());
+    state.register_udaf(Arc::new(sum))?;
+    for function in functions() {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(())
+}
+
+/// The scalar functions that rewritten expressions call, and nobody else.
+pub(crate) fn functions() -> impl Iterator<Item = ScalarUDF> {
+    let intervals = [intervals::LENGTH.clone(), interval_multiples::MULTIPLE.clone()];
+    let functions = checked_arithmetic::functions().into_iter();
+    functions.chain(uuid_text::functions()).chain(intervals).chain([exact_casts::function()])
 }
 
 /// `=`, `<` and their like, with those for which null is a value.

@@ -1,6 +1,6 @@
-//! Points in time are of microseconds, as they are in Iceberg. The planner would compare them with
-//! text and with dates in nanoseconds, which end in the year 2262. The difference of two dates is a
-//! number of days.
+//! Points in time are of microseconds, as they are in Iceberg. The planner would subtract dates
+//! from them in nanoseconds, which end in the year 2262. The difference of two dates is a number of
+//! days; a date and an interval with hours make a timestamp.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
@@ -8,10 +8,9 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
+use datafusion::scalar::ScalarValue;
 
-use super::is_comparison;
-
-/// Text and dates beside a timestamp become timestamps of its type.
+/// What is added to times and dates, and subtracted from them.
 #[derive(Debug)]
 pub(super) struct Microseconds;
 
@@ -26,70 +25,51 @@ impl FunctionRewrite for Microseconds {
         schema: &DFSchema,
         _: &ConfigOptions,
     ) -> Result<Transformed<Expr>> {
-        let timestamp = |expr: &Expr| match expr.get_type(schema) {
-            Ok(found @ DataType::Timestamp(TimeUnit::Microsecond, _)) => Some(found),
-            _ => None,
+        use DataType::{Date32, Interval, Timestamp};
+        use Operator::{Minus, Plus};
+        let Expr::BinaryExpr(BinaryExpr { left, op: op @ (Plus | Minus), right }) = expr else {
+            return Ok(Transformed::no(expr));
         };
-        let is_date =
-            |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found == DataType::Date32);
-        Ok(match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right })
-                if is_date(&left) && is_date(&right) =>
-            {
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr {
-                    left: Box::new(days(*left)),
-                    op: Operator::Minus,
-                    right: Box::new(days(*right)),
-                }))
+        let types = [&left, &right].map(|side| side.get_type(schema).unwrap_or(DataType::Null));
+        let (left, right) = match (types, op) {
+            ([Date32, Date32], Minus) => (days(left), days(right)),
+            ([to @ Timestamp(TimeUnit::Microsecond, _), Date32], Minus) => (left, cast(right, to)),
+            ([Date32, to @ Timestamp(TimeUnit::Microsecond, _)], Minus) => (cast(left, to), right),
+            ([Date32, Interval(_)], _) if !is_of_days(&right) => (cast(left, MICROSECONDS), right),
+            ([Interval(_), Date32], Plus) if !is_of_days(&left) => {
+                (left, cast(right, MICROSECONDS))
             }
-            Expr::BinaryExpr(BinaryExpr { mut left, op, mut right })
-                if is_comparison(op) || op == Operator::Minus =>
-            {
-                let date_only = op == Operator::Minus;
-                if let Some(to) = timestamp(&left) {
-                    right = Box::new(cast(*right, &to, date_only, schema));
-                } else if let Some(to) = timestamp(&right) {
-                    left = Box::new(cast(*left, &to, date_only, schema));
-                }
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+            (_, op) => {
+                return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
             }
-            Expr::Between(mut between) => {
-                if let Some(to) = timestamp(&between.expr) {
-                    for bound in [&mut between.low, &mut between.high] {
-                        **bound = cast(std::mem::take(bound), &to, false, schema);
-                    }
-                }
-                Transformed::yes(Expr::Between(between))
-            }
-            Expr::InList(mut list) => {
-                if let Some(to) = timestamp(&list.expr) {
-                    for value in &mut list.list {
-                        *value = cast(std::mem::take(value), &to, false, schema);
-                    }
-                }
-                Transformed::yes(Expr::InList(list))
-            }
-            other => Transformed::no(other),
-        })
+        };
+        Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
     }
 }
 
+const MICROSECONDS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
 /// The days since 1970 of a date. The difference of two dates is one of these for the planner too,
 /// but what it knows about the range of such a difference is of another type.
-fn days(date: Expr) -> Expr {
-    let days = Expr::Cast(Cast::new(Box::new(date), DataType::Int32));
-    Expr::Cast(Cast::new(Box::new(days), DataType::Int64))
+fn days(date: Box<Expr>) -> Box<Expr> {
+    cast(cast(date, DataType::Int32), DataType::Int64)
 }
 
-/// `expr` as a timestamp, if it is a date or, unless `date_only`, text.
-fn cast(expr: Expr, to: &DataType, date_only: bool, schema: &DFSchema) -> Expr {
-    let castable = match expr.get_type(schema) {
-        Ok(DataType::Date32) => true,
-        Ok(found) => !date_only && found.is_string(),
-        Err(_) => false,
-    };
-    match castable {
-        true => Expr::Cast(Cast::new(Box::new(expr), to.clone())),
-        false => expr,
+fn cast(expr: Box<Expr>, to: DataType) -> Box<Expr> {
+    Box::new(Expr::Cast(Cast::new(expr, to)))
+}
+
+/// Whether an interval is written and has no hours, minutes or seconds. What is computed may have
+/// them, which only its values tell.
+fn is_of_days(interval: &Expr) -> bool {
+    match interval {
+        Expr::Literal(ScalarValue::IntervalYearMonth(_), _) => true,
+        Expr::Literal(ScalarValue::IntervalDayTime(Some(interval)), _) => {
+            interval.milliseconds == 0
+        }
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => {
+            interval.nanoseconds == 0
+        }
+        _ => false,
     }
 }

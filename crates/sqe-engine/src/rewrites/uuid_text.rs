@@ -1,4 +1,4 @@
-//! Uuids are sixteen bytes, which Arrow does not compare with text.
+//! Uuids are sixteen bytes, which Arrow neither reads from text nor writes as text.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,8 +11,8 @@ use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
+    Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility, create_udf,
 };
 use datafusion::scalar::ScalarValue;
 use sqe_iceberg::schema::uuid_metadata;
@@ -20,10 +20,9 @@ use sqe_iceberg::uuid_text::{format_array, parse, parse_array};
 
 use crate::{Error, ErrorKind};
 
-const UUID: DataType = DataType::FixedSizeBinary(16);
+pub(super) const UUID: DataType = DataType::FixedSizeBinary(16);
 
-/// Text that is compared with a uuid or cast to one is read as one; a uuid that is cast to text gets
-/// its dashes.
+/// Text that is cast to a uuid is read as one; a uuid that is cast to text gets its dashes.
 #[derive(Debug)]
 pub(super) struct UuidText;
 
@@ -41,29 +40,11 @@ impl FunctionRewrite for UuidText {
         let is_uuid = |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found == UUID);
         let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found.is_string());
         Ok(match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if op.supports_propagation() && is_uuid(&left) && is_text(&right) =>
-            {
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, parsed(right)?)))
-            }
-            Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if op.supports_propagation() && is_text(&left) && is_uuid(&right) =>
-            {
-                Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(parsed(left)?, op, right)))
-            }
-            Expr::InList(mut list) if is_uuid(&list.expr) && list.list.iter().any(is_text) => {
-                for value in &mut list.list {
-                    if is_text(value) {
-                        *value = *parsed(Box::new(std::mem::take(value)))?;
-                    }
-                }
-                Transformed::yes(Expr::InList(list))
-            }
             Expr::Cast(Cast { expr, field }) if *field.data_type() == UUID && is_text(&expr) => {
-                Transformed::yes(*parsed(expr)?)
+                Transformed::yes(parsed(*expr)?)
             }
             Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_uuid(&expr) => {
-                let text = Box::new(UUID_TO_TEXT.call(vec![*expr]));
+                let text = Box::new(formatted(*expr));
                 Transformed::yes(Expr::Cast(Cast { expr: text, field }))
             }
             other => Transformed::no(other),
@@ -71,17 +52,27 @@ impl FunctionRewrite for UuidText {
     }
 }
 
-fn parsed(text: Box<Expr>) -> Result<Box<Expr>> {
-    if let Expr::Literal(value, _) = text.as_ref()
+/// A uuid as text.
+pub(super) fn formatted(uuid: Expr) -> Expr {
+    UUID_TO_TEXT.call(vec![uuid])
+}
+
+/// Text as a uuid. Errors: a literal that is none.
+pub(super) fn parsed(text: Expr) -> Result<Expr> {
+    if let Expr::Literal(value, _) = &text
         && let Some(written) = value.try_as_str()
     {
         let uuid = written.map(parse).transpose().map_err(execution_error)?;
         let uuid = uuid.map(|uuid| uuid.as_bytes().to_vec());
         let metadata = FieldMetadata::from(uuid_metadata());
-        return Ok(Box::new(Expr::Literal(ScalarValue::FixedSizeBinary(16, uuid), Some(metadata))));
+        return Ok(Expr::Literal(ScalarValue::FixedSizeBinary(16, uuid), Some(metadata)));
     }
-    let signature = Signature::any(1, Volatility::Immutable);
-    Ok(Box::new(ScalarUDF::new_from_impl(ParseUuid { signature }).call(vec![*text])))
+    Ok(ScalarUDF::new_from_impl(ParseUuid::new()).call(vec![text]))
+}
+
+/// The functions of this rule, which plans name where they are executed.
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![ScalarUDF::new_from_impl(ParseUuid::new()), UUID_TO_TEXT.clone()]
 }
 
 /// A value of the statement is wrong, not its text.
@@ -92,6 +83,12 @@ fn execution_error(error: sqe_iceberg::Error) -> DataFusionError {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ParseUuid {
     signature: Signature,
+}
+
+impl ParseUuid {
+    fn new() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
 }
 
 impl ScalarUDFImpl for ParseUuid {

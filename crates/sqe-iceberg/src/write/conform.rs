@@ -3,6 +3,7 @@
 //! A cast that would lose a value is an error, never a null, and so is a null where the table
 //! allows none.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,7 +12,8 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Field, FieldRef, SchemaRef, Time64MicrosecondType, TimeUnit,
+    DataType, Date32Type, Decimal128Type, Field, FieldRef, SchemaRef, Time64MicrosecondType,
+    TimeUnit, TimestampMicrosecondType,
 };
 
 use super::arrow_error;
@@ -94,7 +96,29 @@ fn cast(values: &ArrayRef, to: &Field) -> Result<ArrayRef> {
     match to.data_type() {
         DataType::Time64(TimeUnit::Microsecond) => check_times(&values).map(|()| values),
         DataType::Decimal128(digits, _) => check_digits(&values, *digits).map(|()| values),
+        DataType::Date32 => {
+            let days = values.as_primitive::<Date32Type>();
+            let days = days.iter().flatten().map(i64::from);
+            check_years(days, DAY_MICROSECONDS).map(|()| values)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let times = values.as_primitive::<TimestampMicrosecondType>();
+            check_years(times.iter().flatten(), 1).map(|()| values)
+        }
         _ => Ok(values),
+    }
+}
+
+const DAY_MICROSECONDS: i64 = 86_400_000_000;
+
+/// Other years have no common form, and most readers fail for them. `times` count steps of so many
+/// microseconds since 1970.
+fn check_years(mut times: impl Iterator<Item = i64>, step: i64) -> Result<()> {
+    // From 0001-01-01 00:00:00 to before 10000-01-01 00:00:00.
+    const YEARS: Range<i64> = -719_162 * DAY_MICROSECONDS..2_932_897 * DAY_MICROSECONDS;
+    match times.all(|time| YEARS.contains(&time.saturating_mul(step))) {
+        true => Ok(()),
+        false => Err(Error::invalid("a point in time is not from the years 1 to 9999")),
     }
 }
 
@@ -106,9 +130,8 @@ fn check_digits(decimals: &ArrayRef, digits: u8) -> Result<()> {
 
 /// Iceberg's day has no leap second, which Arrow reads from text.
 fn check_times(times: &ArrayRef) -> Result<()> {
-    const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
     let times = times.as_primitive::<Time64MicrosecondType>();
-    match times.iter().flatten().find(|time| !(0..MICROSECONDS_OF_A_DAY).contains(time)) {
+    match times.iter().flatten().find(|time| !(0..DAY_MICROSECONDS).contains(time)) {
         Some(_) => Err(Error::invalid("a time is from 00:00:00 to 23:59:59.999999")),
         None => Ok(()),
     }
