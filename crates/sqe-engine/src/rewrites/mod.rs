@@ -25,8 +25,9 @@ use crate::plan::exact_casts;
 
 /// The rules of DataFusion's analyzer, and before them what must see types as they are written.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules = Analyzer::new().rules;
-    rules.insert(0, Arc::new(one_type::OneType));
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+        vec![Arc::new(one_type::OneType), Arc::new(intervals::OrderByLength)];
+    rules.extend(Analyzer::new().rules);
     rules
 }
 
@@ -40,7 +41,6 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     state.register_function_rewrite(Arc::new(epoch::EpochSeconds))?;
     state.register_function_rewrite(Arc::new(uuid_text::UuidText))?;
     state.register_function_rewrite(Arc::new(zeros::OneZero))?;
-    state.add_analyzer_rule(Arc::new(intervals::OrderByLength));
     state.add_analyzer_rule(Arc::new(checked_arithmetic::CheckedArithmetic));
     state.add_analyzer_rule(Arc::new(guarded_conditions::GuardedConditions));
     Ok(())
