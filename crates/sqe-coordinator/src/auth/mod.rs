@@ -69,13 +69,11 @@ impl Authenticator {
         extensions: &Extensions,
     ) -> Result<Arc<ClientSession>, Status> {
         let credentials = credentials::of(headers)?;
-        let session = match self.of_own_token(&credentials) {
-            Some(session) => session,
-            None => {
-                let session = self.of_connection(&credentials, extensions).await;
-                session.map_err(|error| status::of(&error, None))?
-            }
+        let session = match credentials.own_token() {
+            Some(token) => self.of_own_token(token),
+            None => self.of_connection(&credentials, extensions).await,
         };
+        let session = session.map_err(|error| status::of(&error, None))?;
         session.touch();
         Ok(session)
     }
@@ -87,9 +85,8 @@ impl Authenticator {
         extensions: &Extensions,
     ) -> Result<SecretString, Status> {
         let credentials = credentials::of(headers)?;
-        if let (Credentials::Bearer(token), Some(session)) =
-            (&credentials, self.of_own_token(&credentials))
-        {
+        if let Some(token) = credentials.own_token() {
+            let session = self.of_own_token(token).map_err(|error| status::of(&error, None))?;
             session.touch();
             return Ok(token.clone());
         }
@@ -103,12 +100,10 @@ impl Authenticator {
         Ok(token)
     }
 
-    /// The session that a token of our own stands for.
-    fn of_own_token(&self, credentials: &Credentials) -> Option<Arc<ClientSession>> {
-        match credentials {
-            Credentials::Bearer(token) => self.sessions.by_token(token),
-            Credentials::Absent | Credentials::Basic { .. } => None,
-        }
+    /// The session that a token of our own stands for. Errors: `Unauthenticated` where it is over:
+    /// no provider is asked about such a token, because one that can only pass tokens on would.
+    fn of_own_token(&self, token: &SecretString) -> Result<Arc<ClientSession>> {
+        self.sessions.by_token(token).ok_or_else(unknown_token)
     }
 
     async fn of_connection(
@@ -192,12 +187,17 @@ impl Authenticator {
                 }
             }
         }
-        let message = match credentials {
-            Credentials::Bearer(_) => "the token is unknown or expired",
-            Credentials::Absent | Credentials::Basic { .. } => "a login is required",
-        };
-        Err(Error::new(ErrorKind::Unauthenticated, message))
+        Err(match credentials {
+            Credentials::Bearer(_) => unknown_token(),
+            Credentials::Absent | Credentials::Basic { .. } => {
+                Error::new(ErrorKind::Unauthenticated, "a login is required")
+            }
+        })
     }
+}
+
+fn unknown_token() -> Error {
+    Error::new(ErrorKind::Unauthenticated, "the token is unknown or expired")
 }
 
 #[cfg(test)]

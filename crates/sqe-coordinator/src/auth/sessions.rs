@@ -13,6 +13,9 @@ use super::hash::{Hash, hash};
 use crate::options::SessionLimits;
 use crate::session::ClientSession;
 
+/// What tokens of our own begin with, so that none is ever taken for a token of somebody else.
+pub(super) const OWN_TOKEN: &str = "sqe_";
+
 /// The table of sessions. A session with a token expires; one without belongs to a connection,
 /// which closes it.
 #[derive(Debug)]
@@ -156,7 +159,7 @@ impl Tables {
     }
 }
 
-/// 244 random bits of the system's generator.
+/// 244 random bits of the system's generator, behind the mark.
 fn new_token() -> SecretString {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into()
+    format!("{OWN_TOKEN}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into()
 }
