@@ -17,6 +17,7 @@ mod opaque;
 mod password;
 mod provider;
 mod sessions;
+mod tasks;
 mod token_endpoint;
 mod user_tokens;
 

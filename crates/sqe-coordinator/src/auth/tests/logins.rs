@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -11,6 +12,7 @@ use axum::routing::post;
 use secrecy::ExposeSecret;
 use sqe_engine::ErrorKind;
 use sqe_iceberg::token::TokenSource;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{authenticate, connection, engine};
@@ -21,9 +23,11 @@ use crate::auth::provider::{LoggedIn, Provider};
 use crate::auth::{Authenticator, Sessions};
 use crate::options::{AuthOptions, Grant, SessionLimits, TokenEndpointOptions};
 
-/// Answers with `answer`, in which `N` is the number of the request; keeps the requests.
+/// Answers with `answer`, in which `N` is the number of the request, when it has a permit; keeps the
+/// requests.
 struct Endpoint {
     answer: Mutex<(StatusCode, String)>,
+    permits: Semaphore,
     requests: Mutex<Vec<String>>,
     asked: AtomicUsize,
     /// Ends when it is dropped.
@@ -34,6 +38,7 @@ impl Endpoint {
     async fn start(status: StatusCode, body: &str) -> (Arc<Self>, TokenEndpointOptions) {
         let endpoint = Arc::new(Self {
             answer: Mutex::new((status, body.to_owned())),
+            permits: Semaphore::new(Semaphore::MAX_PERMITS),
             requests: Mutex::default(),
             asked: AtomicUsize::new(0),
             server: Mutex::default(),
@@ -58,6 +63,15 @@ impl Endpoint {
         *self.answer.lock().unwrap() = (status, body.to_owned());
     }
 
+    /// Lets no answer out until `go_on`.
+    fn hold(&self) {
+        self.permits.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn go_on(&self) {
+        self.permits.add_permits(Semaphore::MAX_PERMITS);
+    }
+
     fn last_request(&self) -> String {
         self.requests.lock().unwrap().last().unwrap().clone()
     }
@@ -66,6 +80,7 @@ impl Endpoint {
 async fn token(State(endpoint): State<Arc<Endpoint>>, body: String) -> axum::response::Response {
     endpoint.requests.lock().unwrap().push(body);
     let number = endpoint.asked.fetch_add(1, Ordering::Relaxed);
+    let _permit = endpoint.permits.acquire().await.unwrap();
     let (status, body) = endpoint.answer.lock().unwrap().clone();
     let body = body.replace("N", &number.to_string());
     (status, [("content-type", "application/json")], body).into_response()
@@ -139,11 +154,45 @@ async fn what_lasts_is_used_while_the_endpoint_is_down() {
     let provider = ClientCredentials::new(&options).unwrap();
     let logged_in = provider.login(&basic()).await.unwrap().unwrap();
     endpoint.answer(StatusCode::BAD_GATEWAY, "");
-    tokio::time::sleep(std::time::Duration::from_millis(2400)).await;
+    tokio::time::sleep(Duration::from_millis(2400)).await;
     assert_eq!(access(&logged_in).await, "token0");
-    tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
     let error = logged_in.tokens.as_ref().unwrap().token().await.unwrap_err();
     assert_eq!(error.kind(), sqe_iceberg::ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_refresh_goes_on_when_the_statement_that_began_it_is_cancelled() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, ENDS).await;
+    let provider = Password::new(&options).unwrap();
+    let logged_in = provider.login(&basic()).await.unwrap().unwrap();
+    endpoint.answer(
+        StatusCode::OK,
+        r#"{"access_token":"tokenN","token_type":"bearer","expires_in":3600,
+            "refresh_token":"refreshN"}"#,
+    );
+    endpoint.hold();
+    let cancelled = tokio::time::timeout(Duration::from_millis(300), access(&logged_in)).await;
+    assert!(cancelled.is_err());
+    endpoint.go_on();
+    // The answer to the one refresh was kept, with the refresh token in it.
+    assert_eq!(access(&logged_in).await, "token1");
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 2);
+    logged_in.tokens.as_ref().unwrap().replace(&"token1".into()).await.unwrap();
+    assert!(endpoint.last_request().contains("refresh_token=refresh1"));
+}
+
+#[tokio::test]
+async fn all_who_wait_for_a_refresh_get_its_error() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, ENDS).await;
+    let provider = Password::new(&options).unwrap();
+    let logged_in = provider.login(&basic()).await.unwrap().unwrap();
+    let tokens = logged_in.tokens.as_ref().unwrap();
+    endpoint.answer(StatusCode::BAD_GATEWAY, "");
+    for result in futures::future::join_all((0..5).map(|_| tokens.token())).await {
+        assert_eq!(result.unwrap_err().kind(), sqe_iceberg::ErrorKind::Unavailable);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
