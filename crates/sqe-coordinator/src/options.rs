@@ -59,7 +59,8 @@ pub struct AuthOptions {
     pub issuer: Option<IssuerOptions>,
     /// Passes bearer tokens to the catalog that nobody here can read. Only without an issuer.
     pub opaque_bearer: bool,
-    /// Wrong logins of one name from one address, after which more are refused for a minute.
+    /// Wrong logins of one name from one address, after which more are refused for a minute; those
+    /// of all names from one address may be 20 times as many.
     pub failures_per_minute: u32,
 }
 

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use sqe_engine::{Engine, Error, ErrorKind, Result};
-use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Status};
 use tracing::debug;
@@ -165,28 +164,21 @@ impl Authenticator {
         credentials: &Credentials,
         connection: Option<&Arc<Connection>>,
     ) -> Result<LoggedIn> {
-        let who = match credentials {
+        let attempt = match credentials {
             // Nobody guesses a token, and all tokens come under one name.
             Credentials::Basic { user, .. } if credentials.token().is_none() => {
                 let peer = connection.and_then(|connection| connection.peer());
-                Some((user.to_lowercase(), peer))
+                Some(self.attempts.begin(user, peer).await?)
             }
             Credentials::Absent | Credentials::Basic { .. } | Credentials::Bearer(_) => None,
         };
-        if let Some(who) = &who {
-            self.attempts.check(who, Instant::now())?;
+        let asked = self.ask(credentials).await;
+        let wrong = asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Unauthenticated);
+        if let Some(attempt) = attempt.filter(|_| !wrong) {
+            attempt.excuse();
         }
-        for provider in &self.chain {
-            match provider.login(credentials).await {
-                Ok(Some(logged_in)) => return Ok(logged_in),
-                Ok(None) => {}
-                Err(error) => {
-                    if let Some(who) = who.filter(|_| error.kind == ErrorKind::Unauthenticated) {
-                        self.attempts.failed(who, Instant::now());
-                    }
-                    return Err(error);
-                }
-            }
+        if let Some(logged_in) = asked? {
+            return Ok(logged_in);
         }
         Err(match credentials {
             Credentials::Bearer(_) => unknown_token(),
@@ -194,6 +186,16 @@ impl Authenticator {
                 Error::new(ErrorKind::Unauthenticated, "a login is required")
             }
         })
+    }
+
+    /// The answer of the first provider that reads such credentials.
+    async fn ask(&self, credentials: &Credentials) -> Result<Option<LoggedIn>> {
+        for provider in &self.chain {
+            if let Some(logged_in) = provider.login(credentials).await? {
+                return Ok(Some(logged_in));
+            }
+        }
+        Ok(None)
     }
 }
 

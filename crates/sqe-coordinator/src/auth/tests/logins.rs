@@ -9,11 +9,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use sqe_engine::ErrorKind;
 use sqe_iceberg::token::TokenSource;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{authenticate, connection, engine};
 use crate::auth::client_credentials::ClientCredentials;
@@ -236,7 +239,7 @@ async fn errors_say_whose_fault_it_is_and_nothing_of_the_answer() {
 async fn a_connection_logs_in_once_and_wrong_logins_are_stopped() {
     let (endpoint, options) = Endpoint::start(StatusCode::OK, LASTS).await;
     let limits = SessionLimits::default();
-    let sessions = Arc::new(Sessions::new(limits, tokio_util::sync::CancellationToken::new()));
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
     let options = AuthOptions {
         token_endpoint: Some(options),
         failures_per_minute: 2,
@@ -260,4 +263,28 @@ async fn a_connection_logs_in_once_and_wrong_logins_are_stopped() {
     assert_eq!(codes().await, tonic::Code::Unauthenticated);
     assert_eq!(codes().await, tonic::Code::ResourceExhausted);
     assert_eq!(endpoint.asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn wrong_logins_are_stopped_also_when_they_come_all_at_once() {
+    let refused = r#"{"error":"invalid_client"}"#;
+    let (endpoint, options) = Endpoint::start(StatusCode::UNAUTHORIZED, refused).await;
+    let auth = Authenticator::new(
+        engine(),
+        &AuthOptions {
+            token_endpoint: Some(options),
+            failures_per_minute: 3,
+            ..AuthOptions::default()
+        },
+        Arc::new(Sessions::new(SessionLimits::default(), CancellationToken::new())),
+    )
+    .unwrap();
+    let guess = async |n: usize| {
+        let header = format!("Basic {}", STANDARD.encode(format!("ada:guess{n}")));
+        authenticate(&auth, Some(&header), &connection(&auth)).await.unwrap_err().code()
+    };
+    let codes = futures::future::join_all((0..20).map(guess)).await;
+    let wrong = codes.iter().filter(|code| **code == tonic::Code::Unauthenticated);
+    assert_eq!(wrong.count(), 3, "{codes:?}");
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 3);
 }
