@@ -121,7 +121,7 @@ impl Authenticator {
             }
             let logged_in = self.log_in(credentials, Some(connection)).await?;
             let login = logged_in.principal.clone();
-            let session = self.session_of(logged_in, login, connection).await?;
+            let session = self.session_of(logged_in, login, false, connection).await?;
             connection.verify(token, &session);
             return Ok(session);
         }
@@ -131,20 +131,23 @@ impl Authenticator {
             }
             Credentials::Absent | Credentials::Bearer(_) => "nobody".to_owned(),
         };
-        if let Some(held) = connection.held(&login) {
+        if let Some(held) = connection.held(&login)? {
             return Ok(held.session);
         }
         let logged_in = self.log_in(credentials, Some(connection)).await?;
-        self.session_of(logged_in, login, connection).await
+        // A password is looked at once, and may be changed.
+        let expires = matches!(credentials, Credentials::Basic { .. });
+        self.session_of(logged_in, login, expires, connection).await
     }
 
     async fn session_of(
         &self,
         logged_in: LoggedIn,
         login: String,
+        expires: bool,
         connection: &Arc<Connection>,
     ) -> Result<Arc<ClientSession>> {
-        if let Some(held) = connection.held(&login) {
+        if let Some(held) = connection.held(&login)? {
             // A client that renews its token goes on in its session.
             if let (Some(held), Some(brought)) = (&held.tokens, &logged_in.tokens) {
                 held.take_over(brought).await;
@@ -152,7 +155,7 @@ impl Authenticator {
             return Ok(held.session);
         }
         let session = self.engine.session(logged_in.identity());
-        let session = self.sessions.open(session, &logged_in.principal)?;
+        let session = self.sessions.open(session, &logged_in.principal, expires)?;
         let opened = Held { session, tokens: logged_in.tokens };
         Ok(connection.hold(login, opened).session)
     }

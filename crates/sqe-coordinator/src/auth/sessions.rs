@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use sqe_engine::{Error, ErrorKind, Result, Session};
@@ -16,8 +17,8 @@ use crate::session::ClientSession;
 /// What tokens of our own begin with, so that none is ever taken for a token of somebody else.
 pub(super) const OWN_TOKEN: &str = "sqe_";
 
-/// The table of sessions. A session with a token expires; one without belongs to a connection,
-/// which closes it.
+/// The table of sessions. A session expires, unless its client has nothing to prove or proves it
+/// with each call; one without a token of our own belongs to a connection, which closes it.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     limits: SessionLimits,
@@ -36,12 +37,6 @@ struct Entry {
     token: Option<Hash>,
 }
 
-impl Entry {
-    fn is_over(&self, now: Instant) -> bool {
-        self.token.is_some() && self.session.is_expired(now)
-    }
-}
-
 /// Shows no tokens.
 impl std::fmt::Debug for Tables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,9 +49,19 @@ impl Sessions {
         Self { limits, server_stop, tables: Mutex::default() }
     }
 
-    /// Adds a session that lives until it is closed.
-    pub(crate) fn open(&self, engine: Session, principal: &str) -> Result<Arc<ClientSession>> {
-        self.add(engine, principal, None, None)
+    /// Adds a session that lives until it is closed, or until it `expires`.
+    pub(crate) fn open(
+        &self,
+        engine: Session,
+        principal: &str,
+        expires: bool,
+    ) -> Result<Arc<ClientSession>> {
+        let mut limits = self.limits.clone();
+        if !expires {
+            (limits.idle, limits.absolute) = (Duration::MAX, Duration::MAX);
+        }
+        let stop = self.server_stop.clone();
+        self.add(ClientSession::new(engine, principal, None, limits, stop), None)
     }
 
     /// Adds a session that is found by the token that comes with it, until it expires or `ends`.
@@ -67,7 +72,9 @@ impl Sessions {
         ends: Option<Instant>,
     ) -> Result<(SecretString, Arc<ClientSession>)> {
         let token = new_token();
-        let session = self.add(engine, principal, ends, Some(hash(&token)))?;
+        let (limits, stop) = (self.limits.clone(), self.server_stop.clone());
+        let session = ClientSession::new(engine, principal, ends, limits, stop);
+        let session = self.add(session, Some(hash(&token)))?;
         Ok((token, session))
     }
 
@@ -100,13 +107,7 @@ impl Sessions {
         entries.map(|entry| entry.session.running()).sum()
     }
 
-    fn add(
-        &self,
-        engine: Session,
-        principal: &str,
-        ends: Option<Instant>,
-        token: Option<Hash>,
-    ) -> Result<Arc<ClientSession>> {
+    fn add(&self, session: ClientSession, token: Option<Hash>) -> Result<Arc<ClientSession>> {
         let mut tables = self.lock();
         let limit = self.limits.max_sessions;
         if tables.by_id.len() >= limit {
@@ -116,9 +117,7 @@ impl Sessions {
             let message = format!("{limit} sessions are open, which is the limit");
             return Err(Error::new(ErrorKind::ResourceExhausted, message));
         }
-        let stop = self.server_stop.clone();
-        let session =
-            Arc::new(ClientSession::new(engine, principal, ends, self.limits.clone(), stop));
+        let session = Arc::new(session);
         if let Some(token) = token {
             tables.by_token.insert(token, session.id());
         }
@@ -135,7 +134,7 @@ impl Sessions {
 impl Tables {
     fn live(&mut self, id: Uuid) -> Option<Arc<ClientSession>> {
         let entry = self.by_id.get(&id)?;
-        if entry.is_over(Instant::now()) {
+        if entry.session.is_expired(Instant::now()) {
             self.remove(id);
             return None;
         }
@@ -152,7 +151,7 @@ impl Tables {
     fn sweep(&mut self, now: Instant) {
         let entries = self.by_id.iter();
         let over: Vec<Uuid> =
-            entries.filter(|(_, entry)| entry.is_over(now)).map(|(id, _)| *id).collect();
+            entries.filter(|(_, entry)| entry.session.is_expired(now)).map(|(id, _)| *id).collect();
         for id in over {
             self.remove(id);
         }

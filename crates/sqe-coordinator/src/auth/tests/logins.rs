@@ -266,6 +266,57 @@ async fn a_connection_logs_in_once_and_wrong_logins_are_stopped() {
 }
 
 #[tokio::test]
+async fn a_session_by_password_expires_also_where_the_password_comes_with_each_call() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, LASTS).await;
+    let absolute = Duration::from_secs(1);
+    let limits = SessionLimits { absolute, ..SessionLimits::default() };
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
+    let options = AuthOptions { token_endpoint: Some(options), ..AuthOptions::default() };
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let call = async || authenticate(&auth, Some("Basic YWRhOnNlY3JldA=="), &connection).await;
+    let first = call().await.unwrap().id();
+    // It is told once, because the settings of the session are gone, also after a sweep.
+    for sweep in [false, true] {
+        tokio::time::sleep(absolute).await;
+        if sweep {
+            auth.sessions.sweep(tokio::time::Instant::now());
+        }
+        let over = call().await.unwrap_err();
+        assert_eq!(over.code(), tonic::Code::Unauthenticated);
+        assert!(over.message().contains("expired"), "{over}");
+        assert!(auth.sessions.by_id(first).is_none());
+        assert_ne!(call().await.unwrap().id(), first);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 3);
+
+    // The password was changed.
+    endpoint.answer(StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#);
+    call().await.unwrap();
+    tokio::time::sleep(absolute).await;
+    for _ in 0..2 {
+        assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_session_by_password_of_a_connection_ends_when_it_is_not_used() {
+    let limits = SessionLimits::default();
+    let idle = limits.idle;
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
+    let options = AuthOptions { allow_anonymous: true, ..AuthOptions::default() };
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let by_password = authenticate(&auth, Some("Basic YWRhOg=="), &connection).await.unwrap();
+    let nobody = authenticate(&auth, None, &connection).await.unwrap();
+    auth.sessions.sweep(tokio::time::Instant::now() + idle);
+    assert!(by_password.is_closed());
+    // Who shows nothing has nothing to show again.
+    assert!(!nobody.is_closed());
+}
+
+#[tokio::test]
 async fn wrong_logins_are_stopped_also_when_they_come_all_at_once() {
     let refused = r#"{"error":"invalid_client"}"#;
     let (endpoint, options) = Endpoint::start(StatusCode::UNAUTHORIZED, refused).await;
