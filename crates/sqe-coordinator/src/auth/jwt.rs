@@ -15,6 +15,7 @@ use tracing::debug;
 
 use super::credentials::Credentials;
 use super::issuer::Issuer;
+use super::keys::Keys;
 use super::provider::{LoggedIn, Provider};
 use super::user_tokens::UserTokens;
 use crate::options::IssuerOptions;
@@ -38,7 +39,7 @@ const MAX_TOKEN_BYTES: usize = 16 << 10;
 /// Verifies tokens with the keys of their issuer.
 #[derive(Debug)]
 pub(super) struct JwtBearer {
-    keys: Issuer,
+    pub(super) keys: Keys,
     issuer: String,
     audience: Option<String>,
     user_claim: Option<String>,
@@ -48,7 +49,7 @@ pub(super) struct JwtBearer {
 impl JwtBearer {
     pub(super) fn new(options: &IssuerOptions) -> Result<Self> {
         Ok(Self {
-            keys: Issuer::new(options)?,
+            keys: Keys::new(Arc::new(Issuer::new(options)?)),
             issuer: options.issuer.clone(),
             audience: options.audience.clone(),
             user_claim: options.user_claim.clone(),

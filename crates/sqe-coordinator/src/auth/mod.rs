@@ -13,6 +13,7 @@ mod hash;
 mod http;
 mod issuer;
 mod jwt;
+mod keys;
 mod opaque;
 mod password;
 mod provider;

@@ -30,6 +30,7 @@ struct Published {
     keys: Mutex<Vec<Jwk>>,
     asked: AtomicUsize,
     down: AtomicBool,
+    slow: AtomicBool,
 }
 
 struct Issuer {
@@ -95,6 +96,9 @@ impl Issuer {
 
 async fn keys(State(published): State<Arc<Published>>) -> axum::response::Response {
     published.asked.fetch_add(1, Ordering::Relaxed);
+    if published.slow.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
     if published.down.load(Ordering::Relaxed) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -207,6 +211,83 @@ async fn an_issuer_that_is_down_is_no_fault_of_the_token() {
     assert_eq!(kind, ErrorKind::Unavailable, "{message}");
     issuer.published.down.store(false, Ordering::Relaxed);
     assert_eq!(login(&provider, &token).await, Ok("ada".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_no_fault_of_the_token_until_the_keys_were_read_again() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    provider.keys.pause = Duration::from_millis(500);
+    let wait = async || tokio::time::sleep(Duration::from_millis(600)).await;
+    let claims = issuer.claims(json!({}));
+    let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
+    assert!(login(&provider, &known).await.is_ok());
+    wait().await;
+    issuer.published.down.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(login(&provider, &unknown).await.unwrap_err().0, ErrorKind::Unavailable);
+        assert!(login(&provider, &known).await.is_ok());
+    }
+    assert_eq!(issuer.published.asked.load(Ordering::Relaxed), 2);
+    wait().await;
+    issuer.published.down.store(false, Ordering::Relaxed);
+    assert_eq!(login(&provider, &unknown).await.unwrap_err().0, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn keys_that_could_not_be_read_for_too_long_are_not_believed() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    (provider.keys.pause, provider.keys.life) = (Duration::ZERO, Duration::from_secs(1));
+    let token = signed(&issuer.claims(json!({})), &key, "one");
+    assert!(login(&provider, &token).await.is_ok());
+    issuer.published.down.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        assert_eq!(login(&provider, &token).await.unwrap_err().0, ErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn known_keys_serve_while_others_are_read() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    provider.keys.pause = Duration::ZERO;
+    let claims = issuer.claims(json!({}));
+    let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
+    assert!(login(&provider, &known).await.is_ok());
+    issuer.published.slow.store(true, Ordering::Relaxed);
+    let served = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(login(&provider, &known).await.is_ok());
+        }
+    };
+    tokio::select! {
+        answer = login(&provider, &unknown) => panic!("{answer:?}"),
+        served = tokio::time::timeout(Duration::from_secs(5), served) => served.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn keys_are_read_ahead_of_their_end_and_nobody_waits_for_it() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    (provider.keys.pause, provider.keys.life) = (Duration::ZERO, Duration::from_secs(4));
+    let token = signed(&issuer.claims(json!({})), &key, "one");
+    assert!(login(&provider, &token).await.is_ok());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Only a key that is known already can be found without the answer of the issuer.
+    issuer.published.slow.store(true, Ordering::Relaxed);
+    let login = tokio::time::timeout(Duration::from_secs(1), login(&provider, &token));
+    assert!(login.await.unwrap().is_ok());
+    while issuer.published.asked.load(Ordering::Relaxed) < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
