@@ -1,8 +1,7 @@
 //! What an issuer tells: its public keys, found by OpenID Connect Discovery 1.0 and read as a JWK
 //! set (RFC 7517); and whether a token was revoked (RFC 7662).
 
-use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{JwkSet, PublicKeyUse};
+use jsonwebtoken::jwk::JwkSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +9,7 @@ use sqe_engine::{Error, ErrorKind, Result};
 use url::Url;
 
 use super::http;
+use super::jwk::Key;
 use super::keys::Published;
 use crate::options::IssuerOptions;
 
@@ -83,13 +83,8 @@ impl Issuer {
             return Err(bad_answer("its configuration is that of another issuer"));
         }
         let set: JwkSet = self.get_json(configuration.jwks_uri.as_str()).await?;
-        let keys = set
-            .keys
-            .iter()
-            .filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));
-        // A set may hold keys of kinds that are not known here.
-        let keys = keys
-            .filter_map(|key| Some((key.common.key_id.clone(), DecodingKey::from_jwk(key).ok()?)));
+        let keys = set.keys.iter();
+        let keys = keys.filter_map(|jwk| Some((jwk.common.key_id.clone(), Key::of(jwk)?)));
         let introspection = configuration.introspection_endpoint;
         Ok(Published { keys: keys.collect(), introspection })
     }

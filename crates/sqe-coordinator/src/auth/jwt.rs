@@ -66,9 +66,15 @@ impl JwtBearer {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("its algorithm is not accepted"));
         }
+        // Nothing that a token calls critical is understood here (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(refused("it has critical headers"));
+        }
         let key = self.keys.get(header.kid.as_deref()).await?;
         let key = key.ok_or_else(|| refused("its key is not one of the issuer's"))?;
-        let claims = decode::<Map<String, Value>>(token, &key, &self.validation(header.alg));
+        let key = key.decoding(header.alg);
+        let key = key.ok_or_else(|| refused("its key is for another algorithm"))?;
+        let claims = decode::<Map<String, Value>>(token, key, &self.validation(header.alg));
         match claims {
             Ok(verified) => Ok(verified.claims),
             Err(error) => Err(match error.kind() {

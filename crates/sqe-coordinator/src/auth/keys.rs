@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
 use sqe_engine::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -18,6 +17,7 @@ use tracing::debug;
 use url::Url;
 
 use super::issuer::Issuer;
+use super::jwk::Key;
 use super::tasks::Tasks;
 
 /// Tokens with invented keys make no more requests than this.
@@ -27,7 +27,7 @@ const LIFE: Duration = Duration::from_secs(3600);
 
 /// What an issuer publishes.
 pub(super) struct Published {
-    pub(super) keys: HashMap<Option<String>, DecodingKey>,
+    pub(super) keys: HashMap<Option<String>, Key>,
     pub(super) introspection: Option<Url>,
 }
 
@@ -69,7 +69,7 @@ impl Keys {
 
     /// The key of an id, or the only key for tokens that name none.
     /// Errors: `Unavailable` where the key is not known and the issuer did not answer since.
-    pub(super) async fn get(&self, id: Option<&str>) -> Result<Option<DecodingKey>> {
+    pub(super) async fn get(&self, id: Option<&str>) -> Result<Option<Key>> {
         let asked = Instant::now();
         let found = self.known().find(id, self.life);
         if found.is_some() {
@@ -141,7 +141,7 @@ impl Shared {
 }
 
 impl Known {
-    fn find(&self, id: Option<&str>, life: Duration) -> Option<DecodingKey> {
+    fn find(&self, id: Option<&str>, life: Duration) -> Option<Key> {
         let (_, Published { keys, .. }) =
             self.read.as_ref().filter(|(read, _)| read.elapsed() < life)?;
         match id {

@@ -12,6 +12,7 @@ mod credentials;
 mod hash;
 mod http;
 mod issuer;
+mod jwk;
 mod jwt;
 mod keys;
 mod opaque;

@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Router, response::IntoResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use sqe_engine::ErrorKind;
@@ -163,11 +163,17 @@ async fn forged_tokens_are_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let none = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
     let secret = EncodingKey::from_secret(b"public");
+    let critical = Header {
+        kid: Some("one".to_owned()),
+        crit: Some(vec!["exp".to_owned()]),
+        ..Header::new(Algorithm::ES256)
+    };
     let symmetric = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
     let forged = [
         signed(&claims, &new_key(), "one"),
         signed(&claims, &key, "two"),
         none,
+        encode(&critical, &claims, &key).unwrap(),
         encode(&symmetric, &claims, &secret).unwrap(),
         format!("{}.{}.", parts[0], parts[1]),
         format!("{}.{}x.{}", parts[0], parts[1], parts[2]),
@@ -179,6 +185,25 @@ async fn forged_tokens_are_refused() {
         assert_eq!(login(&provider, &token).await, Err(refused), "{token}");
     }
     assert_eq!(login(&provider, &good).await, Ok("ada".to_owned()));
+}
+
+#[tokio::test]
+async fn a_key_that_is_for_something_else_verifies_no_token() {
+    let issuer = Issuer::start().await;
+    let check = async |change: fn(&mut Jwk), accepted: bool| {
+        issuer.published.keys.lock().unwrap().clear();
+        let key = issuer.add_key("one");
+        change(&mut issuer.published.keys.lock().unwrap()[0]);
+        let token = signed(&issuer.claims(json!({})), &key, "one");
+        assert_eq!(login(&issuer.provider(), &token).await.is_ok(), accepted);
+    };
+    check(|_| {}, true).await;
+    check(|jwk| jwk.common.key_algorithm = None, true).await;
+    check(|jwk| jwk.common.key_algorithm = Some(KeyAlgorithm::ES384), false).await;
+    check(|jwk| jwk.common.public_key_use = Some(PublicKeyUse::Signature), true).await;
+    check(|jwk| jwk.common.public_key_use = Some(PublicKeyUse::Encryption), false).await;
+    check(|jwk| jwk.common.key_operations = Some(vec![KeyOperations::Verify]), true).await;
+    check(|jwk| jwk.common.key_operations = Some(vec![KeyOperations::Encrypt]), false).await;
 }
 
 #[tokio::test]
