@@ -30,7 +30,7 @@ use crate::session::ClientSession;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a token that a connection shows again and again is not looked at again.
-const VERIFIED: Duration = Duration::from_secs(5);
+pub(crate) const VERIFIED: Duration = Duration::from_secs(5);
 
 /// How long a closed connection may wait for the client to close its side.
 const LINGER: Duration = Duration::from_secs(10);

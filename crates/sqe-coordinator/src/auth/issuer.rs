@@ -48,6 +48,11 @@ impl Issuer {
         })
     }
 
+    /// Whether it is to be asked about tokens.
+    pub(super) fn introspects(&self) -> bool {
+        self.client.is_some()
+    }
+
     /// Whether a token still holds, if that is to be asked at `endpoint`. Errors: `Unavailable`.
     pub(super) async fn is_active(
         &self,

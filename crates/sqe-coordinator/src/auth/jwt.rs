@@ -17,6 +17,7 @@ use super::credentials::Credentials;
 use super::issuer::Issuer;
 use super::keys::Keys;
 use super::provider::{LoggedIn, Provider};
+use super::revocation::Revocation;
 use super::user_tokens::UserTokens;
 use crate::options::IssuerOptions;
 
@@ -39,7 +40,7 @@ const MAX_TOKEN_BYTES: usize = 16 << 10;
 /// Verifies tokens with the keys of their issuer.
 #[derive(Debug)]
 pub(super) struct JwtBearer {
-    pub(super) keys: Keys,
+    pub(super) keys: Arc<Keys>,
     issuer: String,
     audience: Option<String>,
     user_claim: Option<String>,
@@ -49,7 +50,7 @@ pub(super) struct JwtBearer {
 impl JwtBearer {
     pub(super) fn new(options: &IssuerOptions) -> Result<Self> {
         Ok(Self {
-            keys: Keys::new(Arc::new(Issuer::new(options)?)),
+            keys: Arc::new(Keys::new(Arc::new(Issuer::new(options)?))),
             issuer: options.issuer.clone(),
             audience: options.audience.clone(),
             user_claim: options.user_claim.clone(),
@@ -134,7 +135,12 @@ impl Provider for JwtBearer {
         let principal = format!("jwt {subject}");
         let life = self.life(&claims);
         let tokens = Some(Arc::new(UserTokens::of_bearer(token.clone(), Some(life))));
-        Ok(Some(LoggedIn { user, principal, tokens, ends: Some(Instant::now() + life) }))
+        let ends = Some(Instant::now() + life);
+        let revocation = self.keys.introspects().then(|| {
+            let keys = Arc::clone(&self.keys);
+            Revocation::new(keys, token.clone())
+        });
+        Ok(Some(LoggedIn { user, principal, tokens, ends, revocation }))
     }
 }
 

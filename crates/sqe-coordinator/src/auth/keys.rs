@@ -90,6 +90,11 @@ impl Keys {
         }
     }
 
+    /// Whether the issuer is to be asked about tokens.
+    pub(super) fn introspects(&self) -> bool {
+        self.shared.issuer.introspects()
+    }
+
     /// Whether a token still holds, if the issuer is to be asked. Errors: `Unavailable`.
     pub(super) async fn is_active(&self, token: &SecretString) -> Result<bool> {
         let endpoint = self.known().read.as_ref().and_then(|(_, read)| read.introspection.clone());

@@ -18,6 +18,7 @@ mod keys;
 mod opaque;
 mod password;
 mod provider;
+mod revocation;
 mod sessions;
 mod tasks;
 mod token_endpoint;
@@ -72,7 +73,7 @@ impl Authenticator {
     ) -> Result<Arc<ClientSession>, Status> {
         let credentials = credentials::of(headers)?;
         let session = match credentials.own_token() {
-            Some(token) => self.of_own_token(token),
+            Some(token) => self.of_own_token(token).await,
             None => self.of_connection(&credentials, extensions).await,
         };
         let session = session.map_err(|error| status::of(&error, None))?;
@@ -88,14 +89,15 @@ impl Authenticator {
     ) -> Result<SecretString, Status> {
         let credentials = credentials::of(headers)?;
         if let Some(token) = credentials.own_token() {
-            let session = self.of_own_token(token).map_err(|error| status::of(&error, None))?;
+            let session =
+                self.of_own_token(token).await.map_err(|error| status::of(&error, None))?;
             session.touch();
             return Ok(token.clone());
         }
         let opened = async {
             let logged_in = self.log_in(&credentials, Connection::of(extensions)).await?;
             let session = self.engine.session(logged_in.identity());
-            self.sessions.open_with_token(session, &logged_in.principal, logged_in.ends)
+            self.sessions.open_with_token(session, logged_in)
         };
         let (token, session) = opened.await.map_err(|error| status::of(&error, None))?;
         debug!(user = session.user(), session = %session.id(), "session opened");
@@ -103,9 +105,17 @@ impl Authenticator {
     }
 
     /// The session that a token of our own stands for. Errors: `Unauthenticated` where it is over:
-    /// no provider is asked about such a token, because one that can only pass tokens on would.
-    fn of_own_token(&self, token: &SecretString) -> Result<Arc<ClientSession>> {
-        self.sessions.by_token(token).ok_or_else(unknown_token)
+    /// no provider is asked about such a token, because one that can only pass tokens on would;
+    /// `Unavailable` where nobody can say whether the user's own token was revoked.
+    async fn of_own_token(&self, token: &SecretString) -> Result<Arc<ClientSession>> {
+        let session = self.sessions.by_token(token).ok_or_else(unknown_token)?;
+        if let Some(revocation) = self.sessions.revocation(session.id())
+            && !revocation.holds().await?
+        {
+            self.sessions.close(session.id());
+            return Err(unknown_token());
+        }
+        Ok(session)
     }
 
     async fn of_connection(

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::hash::{Hash, hash};
+use super::provider::LoggedIn;
+use super::revocation::Revocation;
 use crate::options::SessionLimits;
 use crate::session::ClientSession;
 
@@ -35,6 +37,7 @@ struct Tables {
 struct Entry {
     session: Arc<ClientSession>,
     token: Option<Hash>,
+    revocation: Option<Arc<Revocation>>,
 }
 
 /// Shows no tokens.
@@ -61,20 +64,21 @@ impl Sessions {
             (limits.idle, limits.absolute) = (Duration::MAX, Duration::MAX);
         }
         let stop = self.server_stop.clone();
-        self.add(ClientSession::new(engine, principal, None, limits, stop), None)
+        self.add(ClientSession::new(engine, principal, None, limits, stop), None, None)
     }
 
-    /// Adds a session that is found by the token that comes with it, until it expires or `ends`.
-    pub(crate) fn open_with_token(
+    /// Adds a session that is found by the token that comes with it, until it expires or its
+    /// login ends.
+    pub(super) fn open_with_token(
         &self,
         engine: Session,
-        principal: &str,
-        ends: Option<Instant>,
+        logged_in: LoggedIn,
     ) -> Result<(SecretString, Arc<ClientSession>)> {
         let token = new_token();
         let (limits, stop) = (self.limits.clone(), self.server_stop.clone());
-        let session = ClientSession::new(engine, principal, ends, limits, stop);
-        let session = self.add(session, Some(hash(&token)))?;
+        let LoggedIn { principal, ends, revocation, .. } = logged_in;
+        let session = ClientSession::new(engine, &principal, ends, limits, stop);
+        let session = self.add(session, Some(hash(&token)), revocation)?;
         Ok((token, session))
     }
 
@@ -83,6 +87,11 @@ impl Sessions {
         let mut tables = self.lock();
         let id = *tables.by_token.get(&hash(token))?;
         tables.live(id)
+    }
+
+    /// How to learn whether the token that opened a session was revoked.
+    pub(super) fn revocation(&self, id: Uuid) -> Option<Arc<Revocation>> {
+        self.lock().by_id.get(&id)?.revocation.clone()
     }
 
     /// The session with an id, if its time is not over.
@@ -107,7 +116,12 @@ impl Sessions {
         entries.map(|entry| entry.session.running()).sum()
     }
 
-    fn add(&self, session: ClientSession, token: Option<Hash>) -> Result<Arc<ClientSession>> {
+    fn add(
+        &self,
+        session: ClientSession,
+        token: Option<Hash>,
+        revocation: Option<Revocation>,
+    ) -> Result<Arc<ClientSession>> {
         let mut tables = self.lock();
         let limit = self.limits.max_sessions;
         if tables.by_id.len() >= limit {
@@ -121,7 +135,8 @@ impl Sessions {
         if let Some(token) = token {
             tables.by_token.insert(token, session.id());
         }
-        let entry = Entry { session: Arc::clone(&session), token };
+        let revocation = revocation.map(Arc::new);
+        let entry = Entry { session: Arc::clone(&session), token, revocation };
         tables.by_id.insert(session.id(), entry);
         Ok(session)
     }
@@ -142,7 +157,7 @@ impl Tables {
     }
 
     fn remove(&mut self, id: Uuid) {
-        if let Some(Entry { session, token }) = self.by_id.remove(&id) {
+        if let Some(Entry { session, token, .. }) = self.by_id.remove(&id) {
             token.and_then(|token| self.by_token.remove(&token));
             session.close();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,11 +17,12 @@ use sqe_engine::ErrorKind;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{authenticate, connection, engine};
+use super::{authenticate, connection, engine, handshake};
 use crate::auth::credentials::Credentials;
 use crate::auth::jwt::JwtBearer;
 use crate::auth::provider::Provider;
 use crate::auth::{Authenticator, Sessions};
+use crate::connection::VERIFIED;
 use crate::options::{AuthOptions, IssuerOptions, SessionLimits};
 
 /// What the issuer publishes, and how often it was asked for its keys.
@@ -31,6 +32,8 @@ struct Published {
     asked: AtomicUsize,
     down: AtomicBool,
     slow: AtomicBool,
+    revoked: AtomicBool,
+    asked_about_tokens: AtomicUsize,
 }
 
 struct Issuer {
@@ -45,10 +48,15 @@ impl Issuer {
         let published = Arc::new(Published::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/realm", listener.local_addr().unwrap());
-        let configuration = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }).to_string();
+        let configuration = json!({
+            "issuer": url, "jwks_uri": format!("{url}/keys"),
+            "introspection_endpoint": format!("{url}/introspection"),
+        });
+        let configuration = configuration.to_string();
         let app = Router::new()
             .route("/realm/.well-known/openid-configuration", get(async move || configuration))
             .route("/realm/keys", get(keys))
+            .route("/realm/introspection", post(introspection))
             .with_state(Arc::clone(&published));
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, app).await });
@@ -104,6 +112,15 @@ async fn keys(State(published): State<Arc<Published>>) -> axum::response::Respon
     }
     let keys = published.keys.lock().unwrap().clone();
     serde_json::to_string(&JwkSet { keys }).unwrap().into_response()
+}
+
+async fn introspection(State(published): State<Arc<Published>>) -> axum::response::Response {
+    published.asked_about_tokens.fetch_add(1, Ordering::Relaxed);
+    if published.down.load(Ordering::Relaxed) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let active = !published.revoked.load(Ordering::Relaxed);
+    json!({ "active": active }).to_string().into_response()
 }
 
 fn new_key() -> EncodingKey {
@@ -243,7 +260,7 @@ async fn an_unknown_key_is_no_fault_of_the_token_until_the_keys_were_read_again(
     let issuer = Issuer::start().await;
     let key = issuer.add_key("one");
     let mut provider = issuer.provider();
-    provider.keys.pause = Duration::from_millis(500);
+    Arc::get_mut(&mut provider.keys).unwrap().pause = Duration::from_millis(500);
     let wait = async || tokio::time::sleep(Duration::from_millis(600)).await;
     let claims = issuer.claims(json!({}));
     let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
@@ -265,7 +282,8 @@ async fn keys_that_could_not_be_read_for_too_long_are_not_believed() {
     let issuer = Issuer::start().await;
     let key = issuer.add_key("one");
     let mut provider = issuer.provider();
-    (provider.keys.pause, provider.keys.life) = (Duration::ZERO, Duration::from_secs(1));
+    let keys = Arc::get_mut(&mut provider.keys).unwrap();
+    (keys.pause, keys.life) = (Duration::ZERO, Duration::from_secs(1));
     let token = signed(&issuer.claims(json!({})), &key, "one");
     assert!(login(&provider, &token).await.is_ok());
     issuer.published.down.store(true, Ordering::Relaxed);
@@ -280,7 +298,7 @@ async fn known_keys_serve_while_others_are_read() {
     let issuer = Issuer::start().await;
     let key = issuer.add_key("one");
     let mut provider = issuer.provider();
-    provider.keys.pause = Duration::ZERO;
+    Arc::get_mut(&mut provider.keys).unwrap().pause = Duration::ZERO;
     let claims = issuer.claims(json!({}));
     let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
     assert!(login(&provider, &known).await.is_ok());
@@ -302,7 +320,8 @@ async fn keys_are_read_ahead_of_their_end_and_nobody_waits_for_it() {
     let issuer = Issuer::start().await;
     let key = issuer.add_key("one");
     let mut provider = issuer.provider();
-    (provider.keys.pause, provider.keys.life) = (Duration::ZERO, Duration::from_secs(4));
+    let keys = Arc::get_mut(&mut provider.keys).unwrap();
+    (keys.pause, keys.life) = (Duration::ZERO, Duration::from_secs(4));
     let token = signed(&issuer.claims(json!({})), &key, "one");
     assert!(login(&provider, &token).await.is_ok());
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -354,4 +373,34 @@ async fn a_token_ends_also_where_it_comes_with_each_call() {
         let refused = authenticate(&auth, Some(header), &connection).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     }
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_the_session_of_its_handshake() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let introspection = Some(("sqe".to_owned(), "server-secret".into()));
+    let options = IssuerOptions { introspection, ..issuer.options() };
+    let options = AuthOptions { issuer: Some(options), ..AuthOptions::default() };
+    let sessions = Arc::new(Sessions::new(SessionLimits::default(), CancellationToken::new()));
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let bearer = format!("Bearer {}", signed(&issuer.claims(json!({})), &key, "one"));
+    let own = format!("Bearer {}", handshake(&auth, Some(&bearer), &connection).await.unwrap());
+    let call = async || authenticate(&auth, Some(&own), &connection).await;
+    for _ in 0..3 {
+        call().await.unwrap();
+    }
+    let session = call().await.unwrap();
+    assert_eq!(issuer.published.asked_about_tokens.load(Ordering::Relaxed), 1);
+
+    tokio::time::sleep(VERIFIED).await;
+    issuer.published.down.store(true, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unavailable);
+    issuer.published.down.store(false, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap().id(), session.id());
+    tokio::time::sleep(VERIFIED).await;
+    issuer.published.revoked.store(true, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    assert!(session.is_closed());
 }
