@@ -2,7 +2,8 @@
 //!
 //! A client that never asks for a token (it sends nothing, or its name and password with each
 //! call) still expects `USE` and `SET` to last. Its session therefore belongs to its connection:
-//! it is found again by the connection and ends with it.
+//! it is found again by the connection and ends with it. A login that is only checked once has an
+//! end of its own besides; that is told, because no statement shall run without the `USE` before it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
+use sqe_engine::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
@@ -28,7 +30,7 @@ use crate::session::ClientSession;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a token that a connection shows again and again is not looked at again.
-const VERIFIED: Duration = Duration::from_secs(5);
+pub(crate) const VERIFIED: Duration = Duration::from_secs(5);
 
 /// How long a closed connection may wait for the client to close its side.
 const LINGER: Duration = Duration::from_secs(10);
@@ -60,8 +62,18 @@ impl Connection {
     }
 
     /// What a login of this connection opened before, if that is still open.
-    pub(crate) fn held(&self, login: &str) -> Option<Held> {
-        self.lock().get(login).filter(|held| !held.session.is_closed()).cloned()
+    /// Errors: `Unauthenticated` where it expired, which is told once.
+    pub(crate) fn held(&self, login: &str) -> Result<Option<Held>> {
+        let mut by_login = self.lock();
+        if by_login.get(login).is_some_and(|held| held.session.is_expired(Instant::now())) {
+            if let Some(held) = by_login.remove(login) {
+                self.sessions.close(held.session.id());
+            }
+            let message = "the session of this connection has expired, and its settings with it";
+            return Err(Error::new(ErrorKind::Unauthenticated, message)
+                .with_hint("the next call opens a new one"));
+        }
+        Ok(by_login.get(login).filter(|held| !held.session.is_closed()).cloned())
     }
 
     /// Keeps what a login opened, unless another call of the same login was faster: then that is

@@ -59,7 +59,8 @@ pub struct AuthOptions {
     pub issuer: Option<IssuerOptions>,
     /// Passes bearer tokens to the catalog that nobody here can read. Only without an issuer.
     pub opaque_bearer: bool,
-    /// Wrong logins of one name from one address, after which more are refused for a minute.
+    /// Wrong logins of one name from one address, after which more are refused for a minute; those
+    /// of all names from one address may be 20 times as many.
     pub failures_per_minute: u32,
 }
 
@@ -125,9 +126,9 @@ pub struct SessionLimits {
     /// Sessions that may be open at once; more are refused, because ending somebody's live
     /// session to make room would be worse.
     pub max_sessions: usize,
-    /// A session with a token ends when it was not used for so long and runs nothing.
+    /// A session whose client logged in once ends when it was not used for so long and runs nothing.
     pub idle: Duration,
-    /// A session with a token ends so long after its start.
+    /// Such a session ends so long after its start, so that a password that was changed is noticed.
     pub absolute: Duration,
     /// Prepared statements, and results that wait to be fetched, that one session may hold.
     pub max_statements: usize,

@@ -22,6 +22,7 @@ impl Provider for Anonymous {
             Credentials::Bearer(_) => return Ok(None),
         };
         let principal = format!("anonymous {user}");
-        Ok(Some(LoggedIn { user: user.to_owned(), principal, tokens: None, ends: None }))
+        let user = user.to_owned();
+        Ok(Some(LoggedIn { user, principal, tokens: None, ends: None, revocation: None }))
     }
 }

@@ -36,6 +36,7 @@ impl Provider for ClientCredentials {
             principal,
             tokens: Some(Arc::new(tokens)),
             ends: None,
+            revocation: None,
         }))
     }
 }

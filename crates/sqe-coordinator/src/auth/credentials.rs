@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
+use super::sessions::OWN_TOKEN;
 use crate::flight::status;
 
 /// Go's drivers send base64 without padding, the others with it.
@@ -37,17 +38,26 @@ pub(super) enum Credentials {
 
 impl Credentials {
     /// The token that is shown, also where a tool that knows names and passwords only shows a JWT
-    /// as the password of the user `token`.
+    /// or a token of our own as the password of the user `token`.
     pub(super) fn token(&self) -> Option<&SecretString> {
         match self {
             Self::Bearer(token) => Some(token),
             Self::Basic { user, password } if user == TOKEN_USER => {
                 let is_jwt = password.expose_secret().split('.').count() == 3;
-                is_jwt.then_some(password)
+                (is_jwt || is_own(password)).then_some(password)
             }
             Self::Basic { .. } | Self::Absent => None,
         }
     }
+
+    /// The token that is shown, if it is one of our own.
+    pub(super) fn own_token(&self) -> Option<&SecretString> {
+        self.token().filter(|token| is_own(token))
+    }
+}
+
+fn is_own(token: &SecretString) -> bool {
+    token.expose_secret().starts_with(OWN_TOKEN)
 }
 
 /// The credentials in `headers`. Errors: `UNAUTHENTICATED`, without any part of the header.

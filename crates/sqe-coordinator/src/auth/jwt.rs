@@ -15,7 +15,9 @@ use tracing::debug;
 
 use super::credentials::Credentials;
 use super::issuer::Issuer;
+use super::keys::Keys;
 use super::provider::{LoggedIn, Provider};
+use super::revocation::Revocation;
 use super::user_tokens::UserTokens;
 use crate::options::IssuerOptions;
 
@@ -38,7 +40,7 @@ const MAX_TOKEN_BYTES: usize = 16 << 10;
 /// Verifies tokens with the keys of their issuer.
 #[derive(Debug)]
 pub(super) struct JwtBearer {
-    keys: Issuer,
+    pub(super) keys: Arc<Keys>,
     issuer: String,
     audience: Option<String>,
     user_claim: Option<String>,
@@ -48,7 +50,7 @@ pub(super) struct JwtBearer {
 impl JwtBearer {
     pub(super) fn new(options: &IssuerOptions) -> Result<Self> {
         Ok(Self {
-            keys: Issuer::new(options)?,
+            keys: Arc::new(Keys::new(Arc::new(Issuer::new(options)?))),
             issuer: options.issuer.clone(),
             audience: options.audience.clone(),
             user_claim: options.user_claim.clone(),
@@ -65,9 +67,15 @@ impl JwtBearer {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("its algorithm is not accepted"));
         }
+        // Nothing that a token calls critical is understood here (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(refused("it has critical headers"));
+        }
         let key = self.keys.get(header.kid.as_deref()).await?;
         let key = key.ok_or_else(|| refused("its key is not one of the issuer's"))?;
-        let claims = decode::<Map<String, Value>>(token, &key, &self.validation(header.alg));
+        let key = key.decoding(header.alg);
+        let key = key.ok_or_else(|| refused("its key is for another algorithm"))?;
+        let claims = decode::<Map<String, Value>>(token, key, &self.validation(header.alg));
         match claims {
             Ok(verified) => Ok(verified.claims),
             Err(error) => Err(match error.kind() {
@@ -127,7 +135,12 @@ impl Provider for JwtBearer {
         let principal = format!("jwt {subject}");
         let life = self.life(&claims);
         let tokens = Some(Arc::new(UserTokens::of_bearer(token.clone(), Some(life))));
-        Ok(Some(LoggedIn { user, principal, tokens, ends: Some(Instant::now() + life) }))
+        let ends = Some(Instant::now() + life);
+        let revocation = self.keys.introspects().then(|| {
+            let keys = Arc::clone(&self.keys);
+            Revocation::new(keys, token.clone())
+        });
+        Ok(Some(LoggedIn { user, principal, tokens, ends, revocation }))
     }
 }
 

@@ -12,11 +12,15 @@ mod credentials;
 mod hash;
 mod http;
 mod issuer;
+mod jwk;
 mod jwt;
+mod keys;
 mod opaque;
 mod password;
 mod provider;
+mod revocation;
 mod sessions;
+mod tasks;
 mod token_endpoint;
 mod user_tokens;
 
@@ -24,7 +28,6 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use sqe_engine::{Engine, Error, ErrorKind, Result};
-use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Status};
 use tracing::debug;
@@ -69,13 +72,11 @@ impl Authenticator {
         extensions: &Extensions,
     ) -> Result<Arc<ClientSession>, Status> {
         let credentials = credentials::of(headers)?;
-        let session = match self.of_own_token(&credentials) {
-            Some(session) => session,
-            None => {
-                let session = self.of_connection(&credentials, extensions).await;
-                session.map_err(|error| status::of(&error, None))?
-            }
+        let session = match credentials.own_token() {
+            Some(token) => self.of_own_token(token).await,
+            None => self.of_connection(&credentials, extensions).await,
         };
+        let session = session.map_err(|error| status::of(&error, None))?;
         session.touch();
         Ok(session)
     }
@@ -87,28 +88,34 @@ impl Authenticator {
         extensions: &Extensions,
     ) -> Result<SecretString, Status> {
         let credentials = credentials::of(headers)?;
-        if let (Credentials::Bearer(token), Some(session)) =
-            (&credentials, self.of_own_token(&credentials))
-        {
+        if let Some(token) = credentials.own_token() {
+            let session =
+                self.of_own_token(token).await.map_err(|error| status::of(&error, None))?;
             session.touch();
             return Ok(token.clone());
         }
         let opened = async {
             let logged_in = self.log_in(&credentials, Connection::of(extensions)).await?;
             let session = self.engine.session(logged_in.identity());
-            self.sessions.open_with_token(session, &logged_in.principal, logged_in.ends)
+            self.sessions.open_with_token(session, logged_in)
         };
         let (token, session) = opened.await.map_err(|error| status::of(&error, None))?;
         debug!(user = session.user(), session = %session.id(), "session opened");
         Ok(token)
     }
 
-    /// The session that a token of our own stands for.
-    fn of_own_token(&self, credentials: &Credentials) -> Option<Arc<ClientSession>> {
-        match credentials {
-            Credentials::Bearer(token) => self.sessions.by_token(token),
-            Credentials::Absent | Credentials::Basic { .. } => None,
+    /// The session that a token of our own stands for. Errors: `Unauthenticated` where it is over:
+    /// no provider is asked about such a token, because one that can only pass tokens on would;
+    /// `Unavailable` where nobody can say whether the user's own token was revoked.
+    async fn of_own_token(&self, token: &SecretString) -> Result<Arc<ClientSession>> {
+        let session = self.sessions.by_token(token).ok_or_else(unknown_token)?;
+        if let Some(revocation) = self.sessions.revocation(session.id())
+            && !revocation.holds().await?
+        {
+            self.sessions.close(session.id());
+            return Err(unknown_token());
         }
+        Ok(session)
     }
 
     async fn of_connection(
@@ -126,7 +133,7 @@ impl Authenticator {
             }
             let logged_in = self.log_in(credentials, Some(connection)).await?;
             let login = logged_in.principal.clone();
-            let session = self.session_of(logged_in, login, connection).await?;
+            let session = self.session_of(logged_in, login, false, connection).await?;
             connection.verify(token, &session);
             return Ok(session);
         }
@@ -136,20 +143,23 @@ impl Authenticator {
             }
             Credentials::Absent | Credentials::Bearer(_) => "nobody".to_owned(),
         };
-        if let Some(held) = connection.held(&login) {
+        if let Some(held) = connection.held(&login)? {
             return Ok(held.session);
         }
         let logged_in = self.log_in(credentials, Some(connection)).await?;
-        self.session_of(logged_in, login, connection).await
+        // A password is looked at once, and may be changed.
+        let expires = matches!(credentials, Credentials::Basic { .. });
+        self.session_of(logged_in, login, expires, connection).await
     }
 
     async fn session_of(
         &self,
         logged_in: LoggedIn,
         login: String,
+        expires: bool,
         connection: &Arc<Connection>,
     ) -> Result<Arc<ClientSession>> {
-        if let Some(held) = connection.held(&login) {
+        if let Some(held) = connection.held(&login)? {
             // A client that renews its token goes on in its session.
             if let (Some(held), Some(brought)) = (&held.tokens, &logged_in.tokens) {
                 held.take_over(brought).await;
@@ -157,7 +167,7 @@ impl Authenticator {
             return Ok(held.session);
         }
         let session = self.engine.session(logged_in.identity());
-        let session = self.sessions.open(session, &logged_in.principal)?;
+        let session = self.sessions.open(session, &logged_in.principal, expires)?;
         let opened = Held { session, tokens: logged_in.tokens };
         Ok(connection.hold(login, opened).session)
     }
@@ -169,35 +179,43 @@ impl Authenticator {
         credentials: &Credentials,
         connection: Option<&Arc<Connection>>,
     ) -> Result<LoggedIn> {
-        let who = match credentials {
+        let attempt = match credentials {
             // Nobody guesses a token, and all tokens come under one name.
             Credentials::Basic { user, .. } if credentials.token().is_none() => {
                 let peer = connection.and_then(|connection| connection.peer());
-                Some((user.to_lowercase(), peer))
+                Some(self.attempts.begin(user, peer).await?)
             }
             Credentials::Absent | Credentials::Basic { .. } | Credentials::Bearer(_) => None,
         };
-        if let Some(who) = &who {
-            self.attempts.check(who, Instant::now())?;
+        let asked = self.ask(credentials).await;
+        let wrong = asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Unauthenticated);
+        if let Some(attempt) = attempt.filter(|_| !wrong) {
+            attempt.excuse();
         }
+        if let Some(logged_in) = asked? {
+            return Ok(logged_in);
+        }
+        Err(match credentials {
+            Credentials::Bearer(_) => unknown_token(),
+            Credentials::Absent | Credentials::Basic { .. } => {
+                Error::new(ErrorKind::Unauthenticated, "a login is required")
+            }
+        })
+    }
+
+    /// The answer of the first provider that reads such credentials.
+    async fn ask(&self, credentials: &Credentials) -> Result<Option<LoggedIn>> {
         for provider in &self.chain {
-            match provider.login(credentials).await {
-                Ok(Some(logged_in)) => return Ok(logged_in),
-                Ok(None) => {}
-                Err(error) => {
-                    if let Some(who) = who.filter(|_| error.kind == ErrorKind::Unauthenticated) {
-                        self.attempts.failed(who, Instant::now());
-                    }
-                    return Err(error);
-                }
+            if let Some(logged_in) = provider.login(credentials).await? {
+                return Ok(Some(logged_in));
             }
         }
-        let message = match credentials {
-            Credentials::Bearer(_) => "the token is unknown or expired",
-            Credentials::Absent | Credentials::Basic { .. } => "a login is required",
-        };
-        Err(Error::new(ErrorKind::Unauthenticated, message))
+        Ok(None)
     }
+}
+
+fn unknown_token() -> Error {
+    Error::new(ErrorKind::Unauthenticated, "the token is unknown or expired")
 }
 
 #[cfg(test)]

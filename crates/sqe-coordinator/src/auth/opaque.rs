@@ -24,6 +24,7 @@ impl Provider for OpaqueBearer {
         let Some(token) = credentials.token() else { return Ok(None) };
         let principal = format!("token {}", hex(&hash(token)));
         let tokens = Some(Arc::new(UserTokens::of_bearer(token.clone(), None)));
-        Ok(Some(LoggedIn { user: USER.to_owned(), principal, tokens, ends: None }))
+        let user = USER.to_owned();
+        Ok(Some(LoggedIn { user, principal, tokens, ends: None, revocation: None }))
     }
 }

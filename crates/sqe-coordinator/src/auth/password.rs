@@ -35,6 +35,7 @@ impl Provider for Password {
         let claim = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
         let user = claim("preferred_username").unwrap_or_else(|| user.clone());
         let principal = format!("login {}", claim("sub").unwrap_or_else(|| user.clone()));
-        Ok(Some(LoggedIn { user, principal, tokens: Some(Arc::new(tokens)), ends: None }))
+        let tokens = Some(Arc::new(tokens));
+        Ok(Some(LoggedIn { user, principal, tokens, ends: None, revocation: None }))
     }
 }

@@ -15,6 +15,7 @@ use super::credentials::Credentials;
 use super::jwt::JwtBearer;
 use super::opaque::OpaqueBearer;
 use super::password::Password;
+use super::revocation::Revocation;
 use super::user_tokens::UserTokens;
 use crate::options::{AuthOptions, Grant};
 
@@ -29,6 +30,8 @@ pub(super) struct LoggedIn {
     pub(super) tokens: Option<Arc<UserTokens>>,
     /// When the login is over, where the client brought something that ends.
     pub(super) ends: Option<Instant>,
+    /// Where it may be revoked before it ends, and somebody tells.
+    pub(super) revocation: Option<Revocation>,
 }
 
 impl LoggedIn {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use sqe_engine::{Error, ErrorKind, Result, Session};
@@ -10,11 +11,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::hash::{Hash, hash};
+use super::provider::LoggedIn;
+use super::revocation::Revocation;
 use crate::options::SessionLimits;
 use crate::session::ClientSession;
 
-/// The table of sessions. A session with a token expires; one without belongs to a connection,
-/// which closes it.
+/// What tokens of our own begin with, so that none is ever taken for a token of somebody else.
+pub(super) const OWN_TOKEN: &str = "sqe_";
+
+/// The table of sessions. A session expires, unless its client has nothing to prove or proves it
+/// with each call; one without a token of our own belongs to a connection, which closes it.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     limits: SessionLimits,
@@ -31,12 +37,7 @@ struct Tables {
 struct Entry {
     session: Arc<ClientSession>,
     token: Option<Hash>,
-}
-
-impl Entry {
-    fn is_over(&self, now: Instant) -> bool {
-        self.token.is_some() && self.session.is_expired(now)
-    }
+    revocation: Option<Arc<Revocation>>,
 }
 
 /// Shows no tokens.
@@ -51,20 +52,33 @@ impl Sessions {
         Self { limits, server_stop, tables: Mutex::default() }
     }
 
-    /// Adds a session that lives until it is closed.
-    pub(crate) fn open(&self, engine: Session, principal: &str) -> Result<Arc<ClientSession>> {
-        self.add(engine, principal, None, None)
-    }
-
-    /// Adds a session that is found by the token that comes with it, until it expires or `ends`.
-    pub(crate) fn open_with_token(
+    /// Adds a session that lives until it is closed, or until it `expires`.
+    pub(crate) fn open(
         &self,
         engine: Session,
         principal: &str,
-        ends: Option<Instant>,
+        expires: bool,
+    ) -> Result<Arc<ClientSession>> {
+        let mut limits = self.limits.clone();
+        if !expires {
+            (limits.idle, limits.absolute) = (Duration::MAX, Duration::MAX);
+        }
+        let stop = self.server_stop.clone();
+        self.add(ClientSession::new(engine, principal, None, limits, stop), None, None)
+    }
+
+    /// Adds a session that is found by the token that comes with it, until it expires or its
+    /// login ends.
+    pub(super) fn open_with_token(
+        &self,
+        engine: Session,
+        logged_in: LoggedIn,
     ) -> Result<(SecretString, Arc<ClientSession>)> {
         let token = new_token();
-        let session = self.add(engine, principal, ends, Some(hash(&token)))?;
+        let (limits, stop) = (self.limits.clone(), self.server_stop.clone());
+        let LoggedIn { principal, ends, revocation, .. } = logged_in;
+        let session = ClientSession::new(engine, &principal, ends, limits, stop);
+        let session = self.add(session, Some(hash(&token)), revocation)?;
         Ok((token, session))
     }
 
@@ -73,6 +87,11 @@ impl Sessions {
         let mut tables = self.lock();
         let id = *tables.by_token.get(&hash(token))?;
         tables.live(id)
+    }
+
+    /// How to learn whether the token that opened a session was revoked.
+    pub(super) fn revocation(&self, id: Uuid) -> Option<Arc<Revocation>> {
+        self.lock().by_id.get(&id)?.revocation.clone()
     }
 
     /// The session with an id, if its time is not over.
@@ -99,10 +118,9 @@ impl Sessions {
 
     fn add(
         &self,
-        engine: Session,
-        principal: &str,
-        ends: Option<Instant>,
+        session: ClientSession,
         token: Option<Hash>,
+        revocation: Option<Revocation>,
     ) -> Result<Arc<ClientSession>> {
         let mut tables = self.lock();
         let limit = self.limits.max_sessions;
@@ -113,13 +131,12 @@ impl Sessions {
             let message = format!("{limit} sessions are open, which is the limit");
             return Err(Error::new(ErrorKind::ResourceExhausted, message));
         }
-        let stop = self.server_stop.clone();
-        let session =
-            Arc::new(ClientSession::new(engine, principal, ends, self.limits.clone(), stop));
+        let session = Arc::new(session);
         if let Some(token) = token {
             tables.by_token.insert(token, session.id());
         }
-        let entry = Entry { session: Arc::clone(&session), token };
+        let revocation = revocation.map(Arc::new);
+        let entry = Entry { session: Arc::clone(&session), token, revocation };
         tables.by_id.insert(session.id(), entry);
         Ok(session)
     }
@@ -132,7 +149,7 @@ impl Sessions {
 impl Tables {
     fn live(&mut self, id: Uuid) -> Option<Arc<ClientSession>> {
         let entry = self.by_id.get(&id)?;
-        if entry.is_over(Instant::now()) {
+        if entry.session.is_expired(Instant::now()) {
             self.remove(id);
             return None;
         }
@@ -140,7 +157,7 @@ impl Tables {
     }
 
     fn remove(&mut self, id: Uuid) {
-        if let Some(Entry { session, token }) = self.by_id.remove(&id) {
+        if let Some(Entry { session, token, .. }) = self.by_id.remove(&id) {
             token.and_then(|token| self.by_token.remove(&token));
             session.close();
         }
@@ -149,14 +166,14 @@ impl Tables {
     fn sweep(&mut self, now: Instant) {
         let entries = self.by_id.iter();
         let over: Vec<Uuid> =
-            entries.filter(|(_, entry)| entry.is_over(now)).map(|(id, _)| *id).collect();
+            entries.filter(|(_, entry)| entry.session.is_expired(now)).map(|(id, _)| *id).collect();
         for id in over {
             self.remove(id);
         }
     }
 }
 
-/// 244 random bits of the system's generator.
+/// 244 random bits of the system's generator, behind the mark.
 fn new_token() -> SecretString {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into()
+    format!("{OWN_TOKEN}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into()
 }

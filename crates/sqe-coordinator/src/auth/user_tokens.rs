@@ -1,4 +1,6 @@
-//! The tokens of a session, renewed before they end.
+//! The tokens of a session, renewed before they end. A renewal goes on when the statement that began
+//! it is cancelled: a provider that gives a new refresh token takes back the old one, so that an
+//! answer which nobody reads would end the login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use sqe_engine::Result;
+use sqe_engine::{Error, ErrorKind, Result};
 use sqe_iceberg::token::TokenSource;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::tasks::Tasks;
 use super::token_endpoint::{Granted, Login, TokenEndpoint};
 
 /// A token that is used for less than this is renewed before: requests take time, and clocks differ.
@@ -21,9 +24,10 @@ const MARGIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct UserTokens {
     /// Where tokens come from; `None` for one that the client brought.
-    origin: Option<Origin>,
+    origin: Option<Arc<Origin>>,
     // Held while tokens are renewed, so that many requests at once renew them once.
-    current: Mutex<Current>,
+    current: Arc<Mutex<Current>>,
+    renewals: Tasks,
 }
 
 #[derive(Debug)]
@@ -39,6 +43,8 @@ struct Current {
     refresh: Option<SecretString>,
     /// From when on the token shall be renewed, and when it ends.
     renew_and_end: Option<(Instant, Instant)>,
+    /// When and why they could not be renewed, if it was tried.
+    failed: Option<(Instant, Error)>,
 }
 
 impl Current {
@@ -49,6 +55,7 @@ impl Current {
             access: granted.access,
             refresh: granted.refresh,
             renew_and_end: granted.life.map(times),
+            failed: None,
         }
     }
 
@@ -59,28 +66,61 @@ impl Current {
     fn is_over(&self) -> bool {
         self.renew_and_end.is_some_and(|(_, end)| end <= Instant::now())
     }
+
+    fn is(&self, access: &SecretString) -> bool {
+        self.access.expose_secret() == access.expose_secret()
+    }
+
+    fn failed_since(&self, asked: Instant) -> bool {
+        self.failed.as_ref().is_some_and(|(failed, _)| *failed >= asked)
+    }
+}
+
+impl Origin {
+    async fn renew(&self, current: &mut Current) {
+        let granted = match (&current.refresh, &self.login) {
+            (Some(refresh), _) => self.endpoint.refresh(refresh).await,
+            (None, Some(login)) => self.endpoint.log_in(login).await,
+            (None, None) => return,
+        };
+        match granted {
+            Ok(mut granted) => {
+                // A provider that keeps the refresh token does not repeat it.
+                granted.refresh = granted.refresh.or_else(|| current.refresh.take());
+                *current = Current::of(granted);
+            }
+            Err(error) => {
+                debug!(%error, "the tokens of a session cannot be renewed");
+                current.failed = Some((Instant::now(), error));
+            }
+        }
+    }
 }
 
 impl UserTokens {
     /// The tokens of a login. Errors: `Unauthenticated` for a wrong one, `Unavailable`.
     pub(super) async fn log_in(endpoint: Arc<TokenEndpoint>, login: Login) -> Result<Self> {
-        let current = Mutex::new(Current::of(endpoint.log_in(&login).await?));
+        let granted = endpoint.log_in(&login).await?;
         // A password is not kept: what it is worth ends with the provider's session.
         let login = Some(login).filter(|login| matches!(login, Login::ClientCredentials { .. }));
-        Ok(Self { origin: Some(Origin { endpoint, login }), current })
+        Ok(Self::new(Some(Origin { endpoint, login }), granted))
     }
 
     /// A token that the client brought, which nobody here can renew.
     pub(super) fn of_bearer(token: SecretString, life: Option<Duration>) -> Self {
-        let current = Current::of(Granted { access: token, life, refresh: None });
-        Self { origin: None, current: Mutex::new(current) }
+        Self::new(None, Granted { access: token, life, refresh: None })
+    }
+
+    fn new(origin: Option<Origin>, granted: Granted) -> Self {
+        let current = Arc::new(Mutex::new(Current::of(granted)));
+        Self { origin: origin.map(Arc::new), current, renewals: Tasks::default() }
     }
 
     /// Takes over the token of `newer`, which the same user brought later.
     pub(super) async fn take_over(&self, newer: &Self) {
         let newer = newer.current.lock().await;
         let mut current = self.current.lock().await;
-        if current.access.expose_secret() != newer.access.expose_secret() {
+        if !current.is(&newer.access) {
             current.access = newer.access.clone();
             current.renew_and_end = newer.renew_and_end;
         }
@@ -94,31 +134,31 @@ impl UserTokens {
         claims.unwrap_or_default()
     }
 
-    async fn renew(&self, current: &mut Current) -> sqe_iceberg::Result<()> {
-        let Some(origin) = &self.origin else { return Ok(()) };
-        let granted = match (&current.refresh, &origin.login) {
-            (Some(refresh), _) => origin.endpoint.refresh(refresh).await,
-            (None, Some(login)) => origin.endpoint.log_in(login).await,
-            (None, None) => return Ok(()),
+    /// The tokens, renewed where `is_due` says so and it can be done. What still lasts is used as
+    /// long as it does. Errors: those of [`TokenSource::token`].
+    async fn renewed(
+        &self,
+        is_due: impl Fn(&Current) -> bool,
+    ) -> sqe_iceberg::Result<OwnedMutexGuard<Current>> {
+        let asked = Instant::now();
+        let mut current = Arc::clone(&self.current).lock_owned().await;
+        let Some(origin) = self.origin.as_ref().filter(|_| is_due(&current)) else {
+            return Ok(current);
         };
-        match granted {
-            Ok(mut granted) => {
-                // A provider that keeps the refresh token does not repeat it.
-                granted.refresh = granted.refresh.or_else(|| current.refresh.take());
-                *current = Current::of(granted);
-                Ok(())
-            }
-            // What still lasts is used as long as it does.
-            Err(error)
-                if error.kind != sqe_engine::ErrorKind::Unauthenticated && !current.is_over() =>
-            {
-                debug!(%error, "the tokens of a session cannot be renewed yet");
-                Ok(())
-            }
-            Err(error) if error.kind == sqe_engine::ErrorKind::Unauthenticated => Err(over()),
-            Err(error) => {
-                Err(sqe_iceberg::Error::new(sqe_iceberg::ErrorKind::Unavailable, error.message))
-            }
+        // Who waited for a renewal that failed has the answer.
+        if !current.failed_since(asked) {
+            let origin = Arc::clone(origin);
+            let renewal = self.renewals.run(async move {
+                origin.renew(&mut current).await;
+                current
+            });
+            let broken = || unavailable("the renewal of the login broke off");
+            current = renewal.await.ok_or_else(broken)?;
+        }
+        match &current.failed {
+            Some((_, error)) if error.kind == ErrorKind::Unauthenticated => Err(over()),
+            Some((_, error)) if current.is_over() => Err(unavailable(&error.message)),
+            _ => Ok(current),
         }
     }
 }
@@ -128,13 +168,14 @@ fn over() -> sqe_iceberg::Error {
     sqe_iceberg::Error::new(sqe_iceberg::ErrorKind::Unauthenticated, message)
 }
 
+fn unavailable(message: &str) -> sqe_iceberg::Error {
+    sqe_iceberg::Error::new(sqe_iceberg::ErrorKind::Unavailable, message)
+}
+
 #[async_trait]
 impl TokenSource for UserTokens {
     async fn token(&self) -> sqe_iceberg::Result<Option<SecretString>> {
-        let mut current = self.current.lock().await;
-        if current.is_due() {
-            self.renew(&mut current).await?;
-        }
+        let current = self.renewed(Current::is_due).await?;
         match current.is_over() {
             true => Err(over()),
             false => Ok(Some(current.access.clone())),
@@ -142,11 +183,7 @@ impl TokenSource for UserTokens {
     }
 
     async fn replace(&self, refused: &SecretString) -> sqe_iceberg::Result<Option<SecretString>> {
-        let mut current = self.current.lock().await;
-        if current.access.expose_secret() == refused.expose_secret() {
-            self.renew(&mut current).await?;
-        }
-        let replaced = current.access.expose_secret() != refused.expose_secret();
-        Ok(replaced.then(|| current.access.clone()))
+        let current = self.renewed(|current| current.is(refused)).await?;
+        Ok((!current.is(refused)).then(|| current.access.clone()))
     }
 }

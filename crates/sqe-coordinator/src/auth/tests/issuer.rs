@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use sqe_engine::ErrorKind;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{authenticate, connection, engine};
+use super::{authenticate, connection, engine, handshake};
 use crate::auth::credentials::Credentials;
 use crate::auth::jwt::JwtBearer;
 use crate::auth::provider::Provider;
 use crate::auth::{Authenticator, Sessions};
+use crate::connection::VERIFIED;
 use crate::options::{AuthOptions, IssuerOptions, SessionLimits};
 
 /// What the issuer publishes, and how often it was asked for its keys.
@@ -30,6 +31,9 @@ struct Published {
     keys: Mutex<Vec<Jwk>>,
     asked: AtomicUsize,
     down: AtomicBool,
+    slow: AtomicBool,
+    revoked: AtomicBool,
+    asked_about_tokens: AtomicUsize,
 }
 
 struct Issuer {
@@ -44,10 +48,15 @@ impl Issuer {
         let published = Arc::new(Published::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/realm", listener.local_addr().unwrap());
-        let configuration = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }).to_string();
+        let configuration = json!({
+            "issuer": url, "jwks_uri": format!("{url}/keys"),
+            "introspection_endpoint": format!("{url}/introspection"),
+        });
+        let configuration = configuration.to_string();
         let app = Router::new()
             .route("/realm/.well-known/openid-configuration", get(async move || configuration))
             .route("/realm/keys", get(keys))
+            .route("/realm/introspection", post(introspection))
             .with_state(Arc::clone(&published));
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, app).await });
@@ -95,11 +104,23 @@ impl Issuer {
 
 async fn keys(State(published): State<Arc<Published>>) -> axum::response::Response {
     published.asked.fetch_add(1, Ordering::Relaxed);
+    if published.slow.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
     if published.down.load(Ordering::Relaxed) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let keys = published.keys.lock().unwrap().clone();
     serde_json::to_string(&JwkSet { keys }).unwrap().into_response()
+}
+
+async fn introspection(State(published): State<Arc<Published>>) -> axum::response::Response {
+    published.asked_about_tokens.fetch_add(1, Ordering::Relaxed);
+    if published.down.load(Ordering::Relaxed) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let active = !published.revoked.load(Ordering::Relaxed);
+    json!({ "active": active }).to_string().into_response()
 }
 
 fn new_key() -> EncodingKey {
@@ -159,11 +180,17 @@ async fn forged_tokens_are_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let none = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
     let secret = EncodingKey::from_secret(b"public");
+    let critical = Header {
+        kid: Some("one".to_owned()),
+        crit: Some(vec!["exp".to_owned()]),
+        ..Header::new(Algorithm::ES256)
+    };
     let symmetric = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
     let forged = [
         signed(&claims, &new_key(), "one"),
         signed(&claims, &key, "two"),
         none,
+        encode(&critical, &claims, &key).unwrap(),
         encode(&symmetric, &claims, &secret).unwrap(),
         format!("{}.{}.", parts[0], parts[1]),
         format!("{}.{}x.{}", parts[0], parts[1], parts[2]),
@@ -175,6 +202,25 @@ async fn forged_tokens_are_refused() {
         assert_eq!(login(&provider, &token).await, Err(refused), "{token}");
     }
     assert_eq!(login(&provider, &good).await, Ok("ada".to_owned()));
+}
+
+#[tokio::test]
+async fn a_key_that_is_for_something_else_verifies_no_token() {
+    let issuer = Issuer::start().await;
+    let check = async |change: fn(&mut Jwk), accepted: bool| {
+        issuer.published.keys.lock().unwrap().clear();
+        let key = issuer.add_key("one");
+        change(&mut issuer.published.keys.lock().unwrap()[0]);
+        let token = signed(&issuer.claims(json!({})), &key, "one");
+        assert_eq!(login(&issuer.provider(), &token).await.is_ok(), accepted);
+    };
+    check(|_| {}, true).await;
+    check(|jwk| jwk.common.key_algorithm = None, true).await;
+    check(|jwk| jwk.common.key_algorithm = Some(KeyAlgorithm::ES384), false).await;
+    check(|jwk| jwk.common.public_key_use = Some(PublicKeyUse::Signature), true).await;
+    check(|jwk| jwk.common.public_key_use = Some(PublicKeyUse::Encryption), false).await;
+    check(|jwk| jwk.common.key_operations = Some(vec![KeyOperations::Verify]), true).await;
+    check(|jwk| jwk.common.key_operations = Some(vec![KeyOperations::Encrypt]), false).await;
 }
 
 #[tokio::test]
@@ -207,6 +253,85 @@ async fn an_issuer_that_is_down_is_no_fault_of_the_token() {
     assert_eq!(kind, ErrorKind::Unavailable, "{message}");
     issuer.published.down.store(false, Ordering::Relaxed);
     assert_eq!(login(&provider, &token).await, Ok("ada".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_no_fault_of_the_token_until_the_keys_were_read_again() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    Arc::get_mut(&mut provider.keys).unwrap().pause = Duration::from_millis(500);
+    let wait = async || tokio::time::sleep(Duration::from_millis(600)).await;
+    let claims = issuer.claims(json!({}));
+    let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
+    assert!(login(&provider, &known).await.is_ok());
+    wait().await;
+    issuer.published.down.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(login(&provider, &unknown).await.unwrap_err().0, ErrorKind::Unavailable);
+        assert!(login(&provider, &known).await.is_ok());
+    }
+    assert_eq!(issuer.published.asked.load(Ordering::Relaxed), 2);
+    wait().await;
+    issuer.published.down.store(false, Ordering::Relaxed);
+    assert_eq!(login(&provider, &unknown).await.unwrap_err().0, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn keys_that_could_not_be_read_for_too_long_are_not_believed() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    let keys = Arc::get_mut(&mut provider.keys).unwrap();
+    (keys.pause, keys.life) = (Duration::ZERO, Duration::from_secs(1));
+    let token = signed(&issuer.claims(json!({})), &key, "one");
+    assert!(login(&provider, &token).await.is_ok());
+    issuer.published.down.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        assert_eq!(login(&provider, &token).await.unwrap_err().0, ErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn known_keys_serve_while_others_are_read() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    Arc::get_mut(&mut provider.keys).unwrap().pause = Duration::ZERO;
+    let claims = issuer.claims(json!({}));
+    let (known, unknown) = (signed(&claims, &key, "one"), signed(&claims, &key, "two"));
+    assert!(login(&provider, &known).await.is_ok());
+    issuer.published.slow.store(true, Ordering::Relaxed);
+    let served = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(login(&provider, &known).await.is_ok());
+        }
+    };
+    tokio::select! {
+        answer = login(&provider, &unknown) => panic!("{answer:?}"),
+        served = tokio::time::timeout(Duration::from_secs(5), served) => served.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn keys_are_read_ahead_of_their_end_and_nobody_waits_for_it() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let mut provider = issuer.provider();
+    let keys = Arc::get_mut(&mut provider.keys).unwrap();
+    (keys.pause, keys.life) = (Duration::ZERO, Duration::from_secs(4));
+    let token = signed(&issuer.claims(json!({})), &key, "one");
+    assert!(login(&provider, &token).await.is_ok());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Only a key that is known already can be found without the answer of the issuer.
+    issuer.published.slow.store(true, Ordering::Relaxed);
+    let login = tokio::time::timeout(Duration::from_secs(1), login(&provider, &token));
+    assert!(login.await.unwrap().is_ok());
+    while issuer.published.asked.load(Ordering::Relaxed) < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
@@ -248,4 +373,34 @@ async fn a_token_ends_also_where_it_comes_with_each_call() {
         let refused = authenticate(&auth, Some(header), &connection).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     }
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_the_session_of_its_handshake() {
+    let issuer = Issuer::start().await;
+    let key = issuer.add_key("one");
+    let introspection = Some(("sqe".to_owned(), "server-secret".into()));
+    let options = IssuerOptions { introspection, ..issuer.options() };
+    let options = AuthOptions { issuer: Some(options), ..AuthOptions::default() };
+    let sessions = Arc::new(Sessions::new(SessionLimits::default(), CancellationToken::new()));
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let bearer = format!("Bearer {}", signed(&issuer.claims(json!({})), &key, "one"));
+    let own = format!("Bearer {}", handshake(&auth, Some(&bearer), &connection).await.unwrap());
+    let call = async || authenticate(&auth, Some(&own), &connection).await;
+    for _ in 0..3 {
+        call().await.unwrap();
+    }
+    let session = call().await.unwrap();
+    assert_eq!(issuer.published.asked_about_tokens.load(Ordering::Relaxed), 1);
+
+    tokio::time::sleep(VERIFIED).await;
+    issuer.published.down.store(true, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unavailable);
+    issuer.published.down.store(false, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap().id(), session.id());
+    tokio::time::sleep(VERIFIED).await;
+    issuer.published.revoked.store(true, Ordering::Relaxed);
+    assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    assert!(session.is_closed());
 }

@@ -2,16 +2,21 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use sqe_engine::ErrorKind;
 use sqe_iceberg::token::TokenSource;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{authenticate, connection, engine};
 use crate::auth::client_credentials::ClientCredentials;
@@ -21,9 +26,11 @@ use crate::auth::provider::{LoggedIn, Provider};
 use crate::auth::{Authenticator, Sessions};
 use crate::options::{AuthOptions, Grant, SessionLimits, TokenEndpointOptions};
 
-/// Answers with `answer`, in which `N` is the number of the request; keeps the requests.
+/// Answers with `answer`, in which `N` is the number of the request, when it has a permit; keeps the
+/// requests.
 struct Endpoint {
     answer: Mutex<(StatusCode, String)>,
+    permits: Semaphore,
     requests: Mutex<Vec<String>>,
     asked: AtomicUsize,
     /// Ends when it is dropped.
@@ -34,6 +41,7 @@ impl Endpoint {
     async fn start(status: StatusCode, body: &str) -> (Arc<Self>, TokenEndpointOptions) {
         let endpoint = Arc::new(Self {
             answer: Mutex::new((status, body.to_owned())),
+            permits: Semaphore::new(Semaphore::MAX_PERMITS),
             requests: Mutex::default(),
             asked: AtomicUsize::new(0),
             server: Mutex::default(),
@@ -58,6 +66,15 @@ impl Endpoint {
         *self.answer.lock().unwrap() = (status, body.to_owned());
     }
 
+    /// Lets no answer out until `go_on`.
+    fn hold(&self) {
+        self.permits.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn go_on(&self) {
+        self.permits.add_permits(Semaphore::MAX_PERMITS);
+    }
+
     fn last_request(&self) -> String {
         self.requests.lock().unwrap().last().unwrap().clone()
     }
@@ -66,6 +83,7 @@ impl Endpoint {
 async fn token(State(endpoint): State<Arc<Endpoint>>, body: String) -> axum::response::Response {
     endpoint.requests.lock().unwrap().push(body);
     let number = endpoint.asked.fetch_add(1, Ordering::Relaxed);
+    let _permit = endpoint.permits.acquire().await.unwrap();
     let (status, body) = endpoint.answer.lock().unwrap().clone();
     let body = body.replace("N", &number.to_string());
     (status, [("content-type", "application/json")], body).into_response()
@@ -139,11 +157,45 @@ async fn what_lasts_is_used_while_the_endpoint_is_down() {
     let provider = ClientCredentials::new(&options).unwrap();
     let logged_in = provider.login(&basic()).await.unwrap().unwrap();
     endpoint.answer(StatusCode::BAD_GATEWAY, "");
-    tokio::time::sleep(std::time::Duration::from_millis(2400)).await;
+    tokio::time::sleep(Duration::from_millis(2400)).await;
     assert_eq!(access(&logged_in).await, "token0");
-    tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
     let error = logged_in.tokens.as_ref().unwrap().token().await.unwrap_err();
     assert_eq!(error.kind(), sqe_iceberg::ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_refresh_goes_on_when_the_statement_that_began_it_is_cancelled() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, ENDS).await;
+    let provider = Password::new(&options).unwrap();
+    let logged_in = provider.login(&basic()).await.unwrap().unwrap();
+    endpoint.answer(
+        StatusCode::OK,
+        r#"{"access_token":"tokenN","token_type":"bearer","expires_in":3600,
+            "refresh_token":"refreshN"}"#,
+    );
+    endpoint.hold();
+    let cancelled = tokio::time::timeout(Duration::from_millis(300), access(&logged_in)).await;
+    assert!(cancelled.is_err());
+    endpoint.go_on();
+    // The answer to the one refresh was kept, with the refresh token in it.
+    assert_eq!(access(&logged_in).await, "token1");
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 2);
+    logged_in.tokens.as_ref().unwrap().replace(&"token1".into()).await.unwrap();
+    assert!(endpoint.last_request().contains("refresh_token=refresh1"));
+}
+
+#[tokio::test]
+async fn all_who_wait_for_a_refresh_get_its_error() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, ENDS).await;
+    let provider = Password::new(&options).unwrap();
+    let logged_in = provider.login(&basic()).await.unwrap().unwrap();
+    let tokens = logged_in.tokens.as_ref().unwrap();
+    endpoint.answer(StatusCode::BAD_GATEWAY, "");
+    for result in futures::future::join_all((0..5).map(|_| tokens.token())).await {
+        assert_eq!(result.unwrap_err().kind(), sqe_iceberg::ErrorKind::Unavailable);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -187,7 +239,7 @@ async fn errors_say_whose_fault_it_is_and_nothing_of_the_answer() {
 async fn a_connection_logs_in_once_and_wrong_logins_are_stopped() {
     let (endpoint, options) = Endpoint::start(StatusCode::OK, LASTS).await;
     let limits = SessionLimits::default();
-    let sessions = Arc::new(Sessions::new(limits, tokio_util::sync::CancellationToken::new()));
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
     let options = AuthOptions {
         token_endpoint: Some(options),
         failures_per_minute: 2,
@@ -211,4 +263,79 @@ async fn a_connection_logs_in_once_and_wrong_logins_are_stopped() {
     assert_eq!(codes().await, tonic::Code::Unauthenticated);
     assert_eq!(codes().await, tonic::Code::ResourceExhausted);
     assert_eq!(endpoint.asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_session_by_password_expires_also_where_the_password_comes_with_each_call() {
+    let (endpoint, options) = Endpoint::start(StatusCode::OK, LASTS).await;
+    let absolute = Duration::from_secs(1);
+    let limits = SessionLimits { absolute, ..SessionLimits::default() };
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
+    let options = AuthOptions { token_endpoint: Some(options), ..AuthOptions::default() };
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let call = async || authenticate(&auth, Some("Basic YWRhOnNlY3JldA=="), &connection).await;
+    let first = call().await.unwrap().id();
+    // It is told once, because the settings of the session are gone, also after a sweep.
+    for sweep in [false, true] {
+        tokio::time::sleep(absolute).await;
+        if sweep {
+            auth.sessions.sweep(tokio::time::Instant::now());
+        }
+        let over = call().await.unwrap_err();
+        assert_eq!(over.code(), tonic::Code::Unauthenticated);
+        assert!(over.message().contains("expired"), "{over}");
+        assert!(auth.sessions.by_id(first).is_none());
+        assert_ne!(call().await.unwrap().id(), first);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 3);
+
+    // The password was changed.
+    endpoint.answer(StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#);
+    call().await.unwrap();
+    tokio::time::sleep(absolute).await;
+    for _ in 0..2 {
+        assert_eq!(call().await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    }
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_session_by_password_of_a_connection_ends_when_it_is_not_used() {
+    let limits = SessionLimits::default();
+    let idle = limits.idle;
+    let sessions = Arc::new(Sessions::new(limits, CancellationToken::new()));
+    let options = AuthOptions { allow_anonymous: true, ..AuthOptions::default() };
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let by_password = authenticate(&auth, Some("Basic YWRhOg=="), &connection).await.unwrap();
+    let nobody = authenticate(&auth, None, &connection).await.unwrap();
+    auth.sessions.sweep(tokio::time::Instant::now() + idle);
+    assert!(by_password.is_closed());
+    // Who shows nothing has nothing to show again.
+    assert!(!nobody.is_closed());
+}
+
+#[tokio::test]
+async fn wrong_logins_are_stopped_also_when_they_come_all_at_once() {
+    let refused = r#"{"error":"invalid_client"}"#;
+    let (endpoint, options) = Endpoint::start(StatusCode::UNAUTHORIZED, refused).await;
+    let auth = Authenticator::new(
+        engine(),
+        &AuthOptions {
+            token_endpoint: Some(options),
+            failures_per_minute: 3,
+            ..AuthOptions::default()
+        },
+        Arc::new(Sessions::new(SessionLimits::default(), CancellationToken::new())),
+    )
+    .unwrap();
+    let guess = async |n: usize| {
+        let header = format!("Basic {}", STANDARD.encode(format!("ada:guess{n}")));
+        authenticate(&auth, Some(&header), &connection(&auth)).await.unwrap_err().code()
+    };
+    let codes = futures::future::join_all((0..20).map(guess)).await;
+    let wrong = codes.iter().filter(|code| **code == tonic::Code::Unauthenticated);
+    assert_eq!(wrong.count(), 3, "{codes:?}");
+    assert_eq!(endpoint.asked.load(Ordering::Relaxed), 3);
 }

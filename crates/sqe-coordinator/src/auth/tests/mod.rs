@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use sqe_engine::EngineOptions;
 use tokio::time::Instant;
@@ -115,6 +117,33 @@ async fn a_closed_session_is_not_found_again() {
     assert!(session.is_closed());
     let refused = authenticate(&auth, Some(&bearer), &connection).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_own_token_is_never_passed_on_as_if_it_were_of_a_user() {
+    let sessions = Arc::new(Sessions::new(SessionLimits::default(), CancellationToken::new()));
+    let options = AuthOptions { opaque_bearer: true, ..AuthOptions::default() };
+    let auth = Authenticator::new(engine(), &options, sessions).unwrap();
+    let connection = connection(&auth);
+    let token = handshake(&auth, Some("Bearer users-own"), &connection).await.unwrap();
+    let basic = |token: &str| format!("Basic {}", STANDARD.encode(format!("token:{token}")));
+    let mut ids = Vec::new();
+    for header in [format!("Bearer {token}"), basic(&token)] {
+        ids.push(authenticate(&auth, Some(&header), &connection).await.unwrap().id());
+        assert_eq!(handshake(&auth, Some(&header), &connection).await.unwrap(), token);
+    }
+    assert_eq!(ids[0], ids[1]);
+
+    auth.sessions.close(ids[0]);
+    for over in [token.as_str(), "sqe_never-given-out"] {
+        for header in [format!("Bearer {over}"), basic(over)] {
+            let refused = authenticate(&auth, Some(&header), &connection).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated, "{header}");
+            let refused = handshake(&auth, Some(&header), &connection).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated, "{header}");
+        }
+    }
+    authenticate(&auth, Some("Bearer users-own"), &connection).await.unwrap();
 }
 
 #[tokio::test]
