@@ -29,9 +29,10 @@ impl ParquetFilesMessage {
         let Some((config, source)) = scan.downcast_to_file_source::<OwnParquetSource>() else {
             return Ok(None);
         };
+        let (storage, sort_order) = (source.storage(), source.sort_order());
         Ok(Some(Self {
-            config: Some(FileScanMessage::new(config, source.storage(), encoding)?),
-            parquet: Some(ParquetMessage::new(source.parquet()?, source.sort_order(), encoding)?),
+            config: Some(FileScanMessage::new(config, storage, sort_order, encoding)?),
+            parquet: Some(ParquetMessage::new(source.parquet()?, sort_order, encoding)?),
             paths: shown_paths(config),
         }))
     }

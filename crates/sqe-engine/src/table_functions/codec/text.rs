@@ -76,7 +76,7 @@ impl TextFilesMessage {
             return Ok(None);
         };
         Ok(Some(Self {
-            config: Some(FileScanMessage::new(config, source.storage(), encoding)?),
+            config: Some(FileScanMessage::new(config, source.storage(), None, encoding)?),
             paths: shown_paths(config),
             compression: source.compression().name().to_owned(),
             splits: source.splits(),

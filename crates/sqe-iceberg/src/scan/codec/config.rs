@@ -1,13 +1,18 @@
 //! The part of a file scan that does not depend on its format.
 //!
 //! What DataFusion's own message leaves out or cuts off is beside it: limits beyond 32 bits,
-//! whether files keep their order, columns that only the reader knows, versions of files.
+//! whether files keep their order, columns that only the reader knows, versions of files. Left out
+//! on purpose are the statistics of files for columns that nothing in the scan compares: of wide
+//! tables they would be most of a plan.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::file_groups::FileGroup;
 use datafusion_datasource::file_scan_config::FileScanConfig;
@@ -55,10 +60,15 @@ struct FileMessage {
 }
 
 impl FileScanMessage {
-    /// The scan `config`, whose source reads from `storage`.
+    /// The scan `config`, whose source reads from `storage`, as near to `sort_order` as it can.
     ///
     /// Errors: internal for what cannot travel, such as an expression adapter.
-    pub fn new(config: &FileScanConfig, storage: &Storage, encoding: Encoding) -> Result<Self> {
+    pub fn new(
+        config: &FileScanConfig,
+        storage: &Storage,
+        sort_order: Option<&LexOrdering>,
+        encoding: Encoding,
+    ) -> Result<Self> {
         if config.expr_adapter_factory.is_some() {
             return internal_err!("a scan with an expression adapter of its own cannot be encoded");
         }
@@ -68,6 +78,9 @@ impl FileScanMessage {
         let mut base = serialize_file_scan_config(config, encoding.codec, encoding.converter)?;
         // 32 bits of it, which is another limit.
         base.limit = None;
+        let compared = compared_columns(config, sort_order);
+        let files = base.file_groups.iter_mut().flat_map(|group| &mut group.files);
+        files.for_each(|file| keep_statistics(file, &compared));
         let virtual_columns = config.file_source.table_schema().virtual_columns();
         let virtual_columns = match virtual_columns.is_empty() {
             true => None,
@@ -118,6 +131,29 @@ impl FileScanMessage {
             map_files(&mut config, |file| required(parts.next())?.add_to(file))?;
         }
         Ok(config)
+    }
+}
+
+/// By their place in the table.
+fn compared_columns(config: &FileScanConfig, sort_order: Option<&LexOrdering>) -> HashSet<usize> {
+    let orders = config.output_ordering.iter().chain(sort_order);
+    let sorted = orders.flatten().map(|by| Arc::clone(&by.expr));
+    let exprs = config.file_source.filter().into_iter().chain(sorted);
+    let columns = exprs.flat_map(|expr| collect_columns(&expr));
+    let schema = config.file_source.table_schema().table_schema();
+    // Orders are those of the rows that come out, in which columns have other places.
+    columns.filter_map(|column| schema.index_of(column.name()).ok()).collect()
+}
+
+fn keep_statistics(file: &mut protobuf::PartitionedFile, columns: &HashSet<usize>) {
+    if columns.is_empty() {
+        file.statistics = None;
+    }
+    let statistics = file.statistics.iter_mut().flat_map(|of_file| &mut of_file.column_stats);
+    for (column, statistics) in statistics.enumerate() {
+        if !columns.contains(&column) {
+            *statistics = Default::default();
+        }
     }
 }
 

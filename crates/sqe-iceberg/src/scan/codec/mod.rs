@@ -88,9 +88,10 @@ impl PhysicalExtensionCodec for ScanCodec {
             return internal_err!("{} is not a scan of an Iceberg table", node.name());
         };
         let encoding = Encoding { codec: self, converter };
+        let (storage, sort_order) = (source.storage(), source.sort_order());
         let message = ScanMessage {
-            config: Some(FileScanMessage::new(config, source.storage(), encoding)?),
-            parquet: Some(ParquetMessage::new(source.parquet()?, source.sort_order(), encoding)?),
+            config: Some(FileScanMessage::new(config, storage, sort_order, encoding)?),
+            parquet: Some(ParquetMessage::new(source.parquet()?, sort_order, encoding)?),
             files: Some(FilesMessage::new(config)?),
         };
         message.encode(buf).map_err(|error| internal_datafusion_err!("{error}"))

@@ -1,5 +1,6 @@
 //! Scans that are sent to another node: the same there, with what is granted and nothing else.
 
+use datafusion::common::ColumnStatistics;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::displayable;
 use datafusion_datasource::file_groups::FileGroup;
@@ -148,6 +149,39 @@ async fn nothing_of_a_scan_is_cut_off() {
         files.map(|file| format!("{file:?}")).collect::<Vec<_>>()
     };
     assert_eq!(files(arrived), files(&config));
+}
+
+#[tokio::test]
+async fn files_bring_the_statistics_that_something_looks_at() {
+    let session = session(false, None).await;
+    let check = async |sql: &str, expected: &[&str]| {
+        let plan = session.plan(sql).await;
+        let (there, _) = sent(&plan, granted(&plan).await).unwrap();
+        let (before, after) = (config_of(&plan), config_of(&there));
+        let files = |config: &FileScanConfig| {
+            let files = config.file_groups.iter().flat_map(FileGroup::iter);
+            files.map(|file| file.statistics.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(files(before).len(), files(after).len());
+        for (before, after) in files(before).into_iter().zip(files(after)) {
+            let Some(after) = after else {
+                assert!(expected.is_empty(), "{sql}");
+                continue;
+            };
+            let before = before.unwrap();
+            assert_eq!(before.num_rows, after.num_rows);
+            let columns = before.column_statistics.iter().zip(&after.column_statistics);
+            for ((before, after), field) in columns.zip(&config_of(&plan).file_schema().fields) {
+                match expected.contains(&field.name().as_str()) {
+                    true => assert_eq!(before, after, "{sql}"),
+                    false => assert_eq!(*after, ColumnStatistics::new_unknown(), "{sql}"),
+                }
+            }
+        }
+    };
+    check("SELECT k FROM t", &[]).await;
+    check("SELECT i FROM t WHERE k > 3 AND s < 'c'", &["k", "s"]).await;
+    check("SELECT a, t FROM t ORDER BY t LIMIT 3", &["t"]).await;
 }
 
 #[tokio::test]
