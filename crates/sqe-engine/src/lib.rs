@@ -4,6 +4,7 @@
 //! and runs it. It knows neither Flight SQL nor HTTP nor configuration files.
 
 mod catalogs;
+pub mod codec;
 mod convert;
 mod cooperation;
 mod deadline;

@@ -15,7 +15,7 @@ pub mod create;
 pub mod error;
 mod plan;
 pub mod provider;
-mod scan;
+pub mod scan;
 pub mod schema;
 pub mod storage;
 mod successor;
@@ -30,5 +30,5 @@ pub use iceberg::spec::{Schema, TableMetadata, Transform, ViewMetadata};
 pub use iceberg::{NamespaceIdent, TableIdent, ViewCreation, spec};
 
 pub use error::{Error, ErrorKind, Result};
-pub use scan::IcebergParquetSource;
+pub use scan::{IcebergParquetSource, ScanCodec};
 pub use table::Table;

@@ -22,6 +22,8 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
 use pace::{Pace, PacedExec};
 
+pub(crate) use pace::PacedMessage;
+
 /// The rules of DataFusion with the one of this module behind the rule that does the same for
 /// sources. The rules that follow push filters through both.
 pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use prost::Message;
 
 use super::aside::Aside;
 use super::pieces::Pieces;
@@ -35,6 +36,29 @@ pub(super) struct PacedExec {
 impl PacedExec {
     pub(super) fn new(input: Arc<dyn ExecutionPlan>, pace: Pace) -> Self {
         Self { input, pace }
+    }
+}
+
+/// The node without its input, as it travels to other nodes.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PacedMessage {
+    /// Else aside.
+    #[prost(bool, tag = "1")]
+    pieces: bool,
+}
+
+impl PacedMessage {
+    /// `None` for another node.
+    pub(crate) fn of(node: &Arc<dyn ExecutionPlan>) -> Option<Self> {
+        let paced = node.downcast_ref::<PacedExec>()?;
+        Some(Self { pieces: paced.pace == Pace::Pieces })
+    }
+
+    /// Errors: internal unless there is one input.
+    pub(crate) fn exec(&self, inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
+        let [input] = inputs else { return internal_err!("PacedExec has one input") };
+        let pace = if self.pieces { Pace::Pieces } else { Pace::Aside };
+        Ok(Arc::new(PacedExec::new(Arc::clone(input), pace)))
     }
 }
 

@@ -29,6 +29,7 @@ use regex::Regex;
 
 use super::{
     Call, FileAccess, Files,
+    codec::{CsvMessage, FormatMessage},
     csv_schema::{self, CsvSchema},
     hive::PathColumns,
     options::{Options, invalid},
@@ -189,8 +190,7 @@ pub(super) async fn open(call: Call, access: &FileAccess) -> Result<Arc<dyn Tabl
     let splits = options.boolean("newlines_in_values")? == Some(false);
     let path_columns = PathColumns::of(&files.found, &options)?;
     let CsvSchema { schema, header } = csv_schema::infer(&files, &inference, compression).await?;
-    let nulls = null_regex(&inference.dialect.nulls)?;
-    let format = CsvFormat { dialect: inference.dialect, nulls, header, splits };
+    let format = CsvFormat::new(inference.dialect, header, splits)?;
     let reading = Reading::Text { format: Arc::new(format), compression };
     Ok(Arc::new(FilesTable::try_new(files, schema, path_columns, reading)?))
 }
@@ -222,11 +222,33 @@ fn null_regex(nulls: &[String]) -> Result<Option<Regex>> {
 
 /// CSV with known columns.
 #[derive(Debug)]
-struct CsvFormat {
+pub(super) struct CsvFormat {
     dialect: Dialect,
     nulls: Option<Regex>,
     header: bool,
     splits: bool,
+}
+
+impl CsvFormat {
+    fn new(dialect: Dialect, header: bool, splits: bool) -> Result<Self> {
+        Ok(Self { nulls: null_regex(&dialect.nulls)?, dialect, header, splits })
+    }
+
+    /// Errors: `Internal` for a character that is none of ASCII.
+    pub(super) fn from_message(message: CsvMessage) -> Result<Self> {
+        let CsvMessage { delimiter, quote, escape, comment, nulls, header, splits } = message;
+        let character = |code: u32| {
+            u8::try_from(code).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+        };
+        let dialect = Dialect {
+            delimiter: character(delimiter)?,
+            quote: character(quote)?,
+            escape: escape.map(character).transpose()?,
+            comment: comment.map(character).transpose()?,
+            nulls,
+        };
+        Self::new(dialect, header, splits)
+    }
 }
 
 impl TextFormat for CsvFormat {
@@ -236,6 +258,19 @@ impl TextFormat for CsvFormat {
 
     fn splits_at_lines(&self) -> bool {
         self.splits
+    }
+
+    fn message(&self) -> FormatMessage {
+        let Dialect { delimiter, quote, escape, comment, nulls } = &self.dialect;
+        FormatMessage::Csv(CsvMessage {
+            delimiter: u32::from(*delimiter),
+            quote: u32::from(*quote),
+            escape: escape.map(u32::from),
+            comment: comment.map(u32::from),
+            nulls: nulls.clone(),
+            header: self.header,
+            splits: self.splits,
+        })
     }
 
     fn decode(&self, input: Input) -> Result<Batches, ArrowError> {

@@ -59,7 +59,7 @@ pub(super) async fn infer(
     let samples = stream::iter(&files.found)
         .map(|found| {
             let inference = inference.clone();
-            let bytes = blocking::bytes(Arc::clone(&files.store), &found.meta);
+            let bytes = blocking::bytes(Arc::clone(files.store()), &found.meta);
             let compression = compression.of_file(&found.path);
             async move {
                 let sample = blocking::read_all(bytes, compression, move |reader| {

@@ -25,6 +25,7 @@ use serde_json::error::Category;
 
 use super::{
     Call, FileAccess, Files, blocking,
+    codec::{FormatMessage, JsonMessage},
     fault::unreadable,
     hive::PathColumns,
     json_records::{JsonRecords, Layout},
@@ -95,7 +96,7 @@ pub(super) async fn open(call: Call, access: &FileAccess) -> Result<Arc<dyn Tabl
     let path_columns = PathColumns::of(&files.found, &options)?;
     let mut fields = Fields::default();
     for found in &files.found {
-        let bytes = blocking::bytes(Arc::clone(&files.store), &found.meta);
+        let bytes = blocking::bytes(Arc::clone(files.store()), &found.meta);
         let infer = move |reader| add_fields(fields, JsonRecords::new(reader, layout));
         let read = blocking::read_all(bytes, compression.of_file(&found.path), infer).await;
         fields = read.map_err(|error| unreadable(&found.path, error))?;
@@ -129,9 +130,20 @@ fn add_fields(mut fields: Fields, records: impl Read) -> Result<Fields, DataFusi
 
 /// JSON with known columns.
 #[derive(Debug)]
-struct JsonFormat {
+pub(super) struct JsonFormat {
     layout: Layout,
     splits: bool,
+}
+
+impl JsonFormat {
+    pub(super) fn from_message(message: &JsonMessage) -> Self {
+        let layout = match (message.array, message.sequence) {
+            (true, _) => Layout::Array,
+            (false, true) => Layout::Sequence,
+            (false, false) => Layout::Auto,
+        };
+        Self { layout, splits: message.splits }
+    }
 }
 
 impl TextFormat for JsonFormat {
@@ -141,6 +153,14 @@ impl TextFormat for JsonFormat {
 
     fn splits_at_lines(&self) -> bool {
         self.splits
+    }
+
+    fn message(&self) -> FormatMessage {
+        FormatMessage::Json(JsonMessage {
+            array: self.layout == Layout::Array,
+            sequence: self.layout == Layout::Sequence,
+            splits: self.splits,
+        })
     }
 
     fn decode(&self, input: Input) -> Result<Batches, ArrowError> {

@@ -9,6 +9,7 @@
 //! keys) and `filename` (the path of each row's file).
 
 mod blocking;
+pub(crate) mod codec;
 mod csv;
 mod csv_schema;
 mod fault;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use datafusion::{catalog::TableProvider, execution::SessionState, scalar::ScalarValue};
 use object_store::{ObjectStore, local::LocalFileSystem};
+use sqe_iceberg::storage::Storage;
 
 use self::paths::Found;
 use crate::file_access::{FileAccess, Place};
@@ -73,10 +75,10 @@ pub async fn open(
     }
 }
 
-/// The files of a call and the store that holds them. A scan brings it along and finds none in a
+/// The files of a call and the storage that holds them. A scan brings it along and finds none in a
 /// registry, where other statements could, too.
 struct Files {
-    store: Arc<dyn ObjectStore>,
+    storage: Storage,
     /// At least one.
     found: Vec<Found>,
 }
@@ -89,14 +91,15 @@ impl Files {
         let patterns = paths::patterns(&call.function, &call.positional)?;
         let places = patterns.iter().map(|pattern| access.check_read(pattern));
         let places = places.collect::<Result<Vec<_>>>()?;
-        let store: Arc<dyn ObjectStore> = match places.first() {
-            Some(Place::S3(storage)) => Arc::clone(storage.store()),
-            _ => Arc::new(LocalFileSystem::new()),
-        };
-        let mut found = Vec::new();
+        let local = LocalFileSystem::new();
+        let (mut found, mut folders) = (Vec::new(), Vec::new());
         for (pattern, place) in patterns.iter().zip(&places) {
             found.extend(match (place, &places[0]) {
-                (Place::Local, Place::Local) => paths::list(&*store, pattern, extensions).await?,
+                (Place::Local, Place::Local) => {
+                    let found = paths::list(&local, pattern, extensions).await?;
+                    folders.extend(paths::around(&found));
+                    found
+                }
                 (Place::S3(storage), Place::S3(_)) => {
                     s3_paths::list(storage, pattern, extensions).await?
                 }
@@ -106,6 +109,14 @@ impl Files {
                 }
             });
         }
-        Ok(Self { store, found })
+        let storage = match places.first() {
+            Some(Place::S3(storage)) => (*storage).clone(),
+            _ => Storage::local_below(folders),
+        };
+        Ok(Self { storage, found })
+    }
+
+    fn store(&self) -> &Arc<dyn ObjectStore> {
+        self.storage.store()
     }
 }

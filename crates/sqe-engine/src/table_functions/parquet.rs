@@ -64,7 +64,7 @@ pub(super) async fn open(
     let format = Arc::new(format);
     let schemas = stream::iter(&files.found)
         .map(|found| {
-            let (format, store) = (Arc::clone(&format), Arc::clone(&files.store));
+            let (format, store) = (Arc::clone(&format), Arc::clone(files.store()));
             async move {
                 let schema = format.infer_schema(state, &store, slice::from_ref(&found.meta)).await;
                 schema.map_err(|error| unreadable(&found.path, error))

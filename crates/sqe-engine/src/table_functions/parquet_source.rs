@@ -1,4 +1,4 @@
-//! DataFusion's Parquet source with a store of its own, whose errors say which file they are about.
+//! DataFusion's Parquet source with a storage of its own, whose errors say which file they are about.
 //!
 //! Every method that gives a new source wraps it again.
 
@@ -6,13 +6,14 @@ use std::{fmt, sync::Arc};
 
 use arrow::array::RecordBatch;
 use datafusion::{
-    common::{config::ConfigOptions, tree_node::TreeNodeRecursion},
-    datasource::{
-        file_format::parquet::ParquetFormat,
-        physical_plan::{ParquetSource, parquet::CachedParquetFileReaderFactory},
+    common::{
+        config::{ConfigOptions, TableParquetOptions},
+        internal_datafusion_err,
+        tree_node::TreeNodeRecursion,
     },
+    datasource::physical_plan::{ParquetSource, parquet::CachedParquetFileReaderFactory},
     error::Result,
-    execution::cache::cache_manager::FileMetadataCache,
+    execution::runtime_env::RuntimeEnv,
     physical_expr::{
         EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
         projection::ProjectionExprs,
@@ -31,35 +32,60 @@ use datafusion_datasource::{
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::ObjectStore;
+use sqe_iceberg::storage::Storage;
 
 use super::fault::{at_file, shown_path};
 
-/// Reads Parquet files of its own store.
+/// Reads Parquet files of its own storage.
+#[derive(Clone)]
 pub(super) struct OwnParquetSource {
     inner: Arc<dyn FileSource>,
-    store: Arc<dyn ObjectStore>,
+    storage: Storage,
+    /// The order that row groups are read in as far as their statistics tell. The Parquet source
+    /// keeps it to itself.
+    sort_order: Option<LexOrdering>,
+}
+
+/// A source of Parquet files of `storage`; what is read of footers stays in `runtime`.
+pub(super) fn parquet_source(
+    options: TableParquetOptions,
+    schema: TableSchema,
+    storage: &Storage,
+    runtime: &RuntimeEnv,
+) -> ParquetSource {
+    let footers = runtime.cache_manager.get_file_metadata_cache();
+    let readers = CachedParquetFileReaderFactory::new(Arc::clone(storage.store()), footers);
+    let size_hint = options.global.metadata_size_hint;
+    let source = ParquetSource::new(schema)
+        .with_table_parquet_options(options)
+        .with_parquet_file_reader_factory(Arc::new(readers));
+    match size_hint {
+        Some(size_hint) => source.with_metadata_size_hint(size_hint),
+        None => source,
+    }
 }
 
 impl OwnParquetSource {
-    /// Reads files of `store` as `format` has it; `footers` keeps what was read of them.
-    pub(super) fn new(
-        format: &ParquetFormat,
-        schema: TableSchema,
-        store: Arc<dyn ObjectStore>,
-        footers: Arc<FileMetadataCache>,
-    ) -> Self {
-        let readers = CachedParquetFileReaderFactory::new(Arc::clone(&store), footers);
-        let mut source = ParquetSource::new(schema)
-            .with_table_parquet_options(format.options().clone())
-            .with_parquet_file_reader_factory(Arc::new(readers));
-        if let Some(size_hint) = format.metadata_size_hint() {
-            source = source.with_metadata_size_hint(size_hint);
-        }
-        Self { inner: Arc::new(source), store }
+    /// `source`, which reads from `storage`.
+    pub(super) fn new(source: ParquetSource, storage: Storage) -> Self {
+        Self { inner: Arc::new(source), storage, sort_order: None }
+    }
+
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub(super) fn parquet(&self) -> Result<&ParquetSource> {
+        let parquet = self.inner.downcast_ref();
+        parquet.ok_or_else(|| internal_datafusion_err!("the source of a call is not Parquet"))
+    }
+
+    pub(super) fn sort_order(&self) -> Option<&LexOrdering> {
+        self.sort_order.as_ref()
     }
 
     fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner, store: Arc::clone(&self.store) })
+        Arc::new(Self { inner, ..self.clone() })
     }
 }
 
@@ -70,7 +96,7 @@ impl FileSource for OwnParquetSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        self.inner.create_file_opener(Arc::clone(&self.store), config, partition)
+        self.inner.create_file_opener(Arc::clone(self.storage.store()), config, partition)
     }
 
     fn create_morselizer(
@@ -79,7 +105,8 @@ impl FileSource for OwnParquetSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let inner = self.inner.create_morselizer(Arc::clone(&self.store), config, partition)?;
+        let store = Arc::clone(self.storage.store());
+        let inner = self.inner.create_morselizer(store, config, partition)?;
         Ok(Box::new(NamingMorselizer(inner)))
     }
 
@@ -141,7 +168,14 @@ impl FileSource for OwnParquetSource {
         order: &[PhysicalSortExpr],
         properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
-        Ok(self.inner.try_pushdown_sort(order, properties)?.map(|inner| self.wrap(inner)))
+        Ok(match self.inner.try_pushdown_sort(order, properties)? {
+            SortOrderPushdownResult::Inexact { inner } => {
+                let sort_order = LexOrdering::new(order.iter().cloned());
+                let inner = Arc::new(Self { inner, sort_order, ..self.clone() });
+                SortOrderPushdownResult::Inexact { inner }
+            }
+            answer => answer.map(|inner| self.wrap(inner)),
+        })
     }
 
     fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {

@@ -243,6 +243,23 @@ async fn search(store: &dyn ObjectStore, folder: Folder, segments: &[&str]) -> R
     Ok(Vec::new())
 }
 
+/// Where files are, in few words: the folder around all of them, or the files themselves where that
+/// is the root.
+pub(super) fn around(found: &[Found]) -> Vec<String> {
+    let folder = |found: &'_ Found| -> String {
+        let location = found.meta.location.as_ref();
+        location.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+    };
+    let common = found.iter().map(folder).reduce(|a, b| {
+        let shared = a.split('/').zip(b.split('/')).take_while(|(a, b)| a == b);
+        shared.map(|(name, _)| name).collect::<Vec<_>>().join("/")
+    });
+    match common {
+        Some(folder) if !folder.is_empty() => vec![format!("/{folder}")],
+        _ => found.iter().map(|found| format!("/{}", found.meta.location)).collect(),
+    }
+}
+
 /// The part of `location` below `folder`.
 pub(super) fn relative(folder: &Path, location: &Path) -> Option<String> {
     let below = location.as_ref().strip_prefix(folder.as_ref())?;

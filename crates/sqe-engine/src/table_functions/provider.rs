@@ -27,16 +27,15 @@ use datafusion_datasource::{
     file_groups::FileGroup, file_scan_config::FileScanConfigBuilder, source::DataSourceExec,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::ObjectStore;
-use sqe_iceberg::storage::scan_url;
+use sqe_iceberg::storage::{Storage, scan_url};
 
 use super::{
     Files,
     fault::{ShownPath, shown_path, unreadable},
     hive::PathColumns,
     options::invalid,
-    parquet_source::OwnParquetSource,
-    text::{Compression, TextFormat, TextSource},
+    parquet_source::{OwnParquetSource, parquet_source},
+    text::{self, Compression, TextFormat, TextSource},
 };
 use crate::Result;
 
@@ -50,7 +49,7 @@ pub(super) enum Reading {
 /// The files of a call of a table function.
 #[derive(Debug)]
 pub(super) struct FilesTable {
-    store: Arc<dyn ObjectStore>,
+    storage: Storage,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
     reading: Reading,
@@ -81,7 +80,7 @@ impl FilesTable {
             file.with_partition_values(values)
         });
         Ok(Self {
-            store: files.store,
+            storage: files.storage,
             schema: TableSchema::builder(file_schema).with_table_partition_cols(fields).build(),
             files: partitioned.collect(),
             reading,
@@ -95,7 +94,7 @@ impl FilesTable {
         files_at_a_time: usize,
     ) -> Result<()> {
         let Reading::Parquet(format) = &self.reading else { return Ok(()) };
-        let (store, schema) = (&self.store, self.schema.file_schema());
+        let (store, schema) = (self.storage.store(), self.schema.file_schema());
         let statistics = stream::iter(&self.files)
             .map(|file| async move {
                 let schema = Arc::clone(schema);
@@ -205,16 +204,18 @@ impl TableProvider for FilesTable {
             let projected = datafusion::physical_plan::project_schema(schema, projection)?;
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
-        let (runtime, schema, store) =
-            (state.runtime_env(), self.schema.clone(), Arc::clone(&self.store));
+        let (runtime, schema, storage) =
+            (state.runtime_env(), self.schema.clone(), self.storage.clone());
         let source: Arc<dyn FileSource> = match &self.reading {
             Reading::Parquet(format) => {
-                let footers = runtime.cache_manager.get_file_metadata_cache();
-                Arc::new(OwnParquetSource::new(format, schema, store, footers))
+                let options = format.options().clone();
+                let parquet = parquet_source(options, schema, &storage, runtime);
+                Arc::new(OwnParquetSource::new(parquet, storage))
             }
             Reading::Text { format, compression } => {
+                let splits = text::splits(&**format, *compression, &files);
                 let format = Arc::clone(format);
-                Arc::new(TextSource::new(format, *compression, schema, store, &files))
+                Arc::new(TextSource::new(format, *compression, splits, schema, storage))
             }
         };
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());

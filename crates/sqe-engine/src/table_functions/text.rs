@@ -28,9 +28,11 @@ use datafusion_datasource::{
 };
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
+use sqe_iceberg::storage::Storage;
 
 use super::{
     blocking,
+    codec::FormatMessage,
     fault::{shown_path, unreadable},
 };
 use crate::{Error, ErrorKind, table_functions::options::Options};
@@ -62,12 +64,15 @@ pub(super) trait TextFormat: fmt::Debug + Send + Sync + 'static {
     /// Whether every line break ends a record, so that a file can be cut at any of them.
     fn splits_at_lines(&self) -> bool;
 
+    /// All that another node needs to read it.
+    fn message(&self) -> FormatMessage;
+
     /// The projected columns of the input's records.
     fn decode(&self, input: Input) -> Result<Batches, ArrowError>;
 }
 
 /// How files are compressed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Compression {
     /// By the end of each file's name.
     Auto,
@@ -75,18 +80,29 @@ pub(super) enum Compression {
 }
 
 impl Compression {
+    const CHOICES: [(&str, Self); 7] = [
+        ("auto", Self::Auto),
+        ("none", Self::Always(FileCompressionType::UNCOMPRESSED)),
+        ("uncompressed", Self::Always(FileCompressionType::UNCOMPRESSED)),
+        ("gzip", Self::Always(FileCompressionType::GZIP)),
+        ("zstd", Self::Always(FileCompressionType::ZSTD)),
+        ("bzip2", Self::Always(FileCompressionType::BZIP2)),
+        ("xz", Self::Always(FileCompressionType::XZ)),
+    ];
+
     /// Its option.
     pub(super) fn of(options: &Options<'_>) -> crate::Result<Self> {
-        let choices = [
-            ("auto", Self::Auto),
-            ("none", Self::Always(FileCompressionType::UNCOMPRESSED)),
-            ("uncompressed", Self::Always(FileCompressionType::UNCOMPRESSED)),
-            ("gzip", Self::Always(FileCompressionType::GZIP)),
-            ("zstd", Self::Always(FileCompressionType::ZSTD)),
-            ("bzip2", Self::Always(FileCompressionType::BZIP2)),
-            ("xz", Self::Always(FileCompressionType::XZ)),
-        ];
-        Ok(options.choice("compression", &choices)?.unwrap_or(Self::Auto))
+        Ok(options.choice("compression", &Self::CHOICES)?.unwrap_or(Self::Auto))
+    }
+
+    /// A name that the option has for it.
+    pub(super) fn name(self) -> &'static str {
+        let choice = Self::CHOICES.iter().find(|(_, choice)| *choice == self);
+        choice.map_or("auto", |(name, _)| name)
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::CHOICES.iter().find(|(known, _)| *known == name).map(|(_, choice)| *choice)
     }
 
     /// That of a file.
@@ -105,41 +121,66 @@ impl Compression {
     }
 }
 
-/// Reads files of a text format, of its own store.
+/// Reads files of a text format, of its own storage.
 #[derive(Clone)]
 pub(super) struct TextSource {
     format: Arc<dyn TextFormat>,
     compression: Compression,
     /// Whether files may be cut at line breaks.
     splits: bool,
-    store: Arc<dyn ObjectStore>,
+    storage: Storage,
     table_schema: TableSchema,
     projection: SplitProjection,
     batch_size: usize,
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// Whether all of `files` may be cut at line breaks.
+pub(super) fn splits(
+    format: &dyn TextFormat,
+    compression: Compression,
+    files: &[PartitionedFile],
+) -> bool {
+    let compressed =
+        |file: &PartitionedFile| compression.of_file(file.path().as_ref()).is_compressed();
+    format.splits_at_lines() && !files.iter().any(compressed)
+}
+
 impl TextSource {
-    /// Reads `files`.
+    /// Reads files of `storage`, which are cut only if `splits`.
     pub(super) fn new(
         format: Arc<dyn TextFormat>,
         compression: Compression,
+        splits: bool,
         table_schema: TableSchema,
-        store: Arc<dyn ObjectStore>,
-        files: &[PartitionedFile],
+        storage: Storage,
     ) -> Self {
-        let compressed =
-            |file: &PartitionedFile| compression.of_file(file.path().as_ref()).is_compressed();
         Self {
-            splits: format.splits_at_lines() && !files.iter().any(compressed),
+            splits,
             format,
             compression,
-            store,
+            storage,
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             batch_size: 0,
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    pub(super) fn format(&self) -> &dyn TextFormat {
+        &*self.format
+    }
+
+    pub(super) fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    pub(super) fn splits(&self) -> bool {
+        self.splits
+    }
+
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
     }
 }
 
@@ -208,7 +249,7 @@ struct TextOpener {
 impl FileOpener for TextOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let source = self.source.clone();
-        let store = Arc::clone(&source.store);
+        let store = Arc::clone(source.storage.store());
         Ok(async move {
             let meta = &file.object_meta;
             let path = shown_path(&file);

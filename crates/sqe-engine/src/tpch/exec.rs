@@ -1,6 +1,6 @@
 //! The plan node that generates rows.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use datafusion::{
     common::{
@@ -15,7 +15,7 @@ use datafusion::{
         execution_plan::{Boundedness, EmissionType, SchedulingType},
         metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet},
         statistics::StatisticsArgs,
-        stream::RecordBatchStreamAdapter,
+        stream::{EmptyRecordBatchStream, RecordBatchStreamAdapter},
     },
 };
 use futures::{TryFutureExt, stream};
@@ -26,30 +26,55 @@ use super::{
     table::{Batches, Table},
 };
 
-/// Generates a TPC-H table; partition `i` of `n` makes the `i`-th of `n` shares of its rows.
+/// Generates shares of a TPC-H table, one per partition; partitions beyond them make no rows.
 #[derive(Debug, Clone)]
 pub struct TpchExec {
-    table: Table,
-    scale: f64,
-    projection: Vec<usize>,
+    pub(super) table: Table,
+    pub(super) scale: f64,
+    pub(super) shares: Shares,
+    pub(super) projection: Vec<usize>,
     /// Rows that each partition makes at most.
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+}
+
+/// Some of the equal shares that a table is divided into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shares {
+    /// Those that are made, counted from 0.
+    pub(super) own: Range<i32>,
+    /// All that there are.
+    pub(super) all: i32,
+}
+
+impl Shares {
+    pub(super) fn all(all: i32) -> Self {
+        Self { own: 0..all, all }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.own == (0..self.all)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.own.len()
+    }
 }
 
 impl TpchExec {
     pub(super) fn try_new(
         table: Table,
         scale: f64,
-        shares: i32,
+        shares: Shares,
+        partitions: usize,
         projection: Vec<usize>,
         limit: Option<usize>,
     ) -> Result<Self> {
         let schema = Arc::new(table.schema().project(&projection)?);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(usize::try_from(shares).unwrap_or(1)),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         )
@@ -57,6 +82,7 @@ impl TpchExec {
         Ok(Self {
             table,
             scale,
+            shares,
             projection,
             limit,
             properties: Arc::new(properties),
@@ -64,27 +90,52 @@ impl TpchExec {
         })
     }
 
-    fn partitions(&self) -> usize {
+    pub(super) fn partitions(&self) -> usize {
         self.properties.partitioning.partition_count()
     }
 
-    fn share(&self, partition: usize) -> Result<Share> {
+    /// What a partition makes, if it makes anything.
+    fn share(&self, partition: usize) -> Result<Option<Share>> {
         let partitions = self.partitions();
         assert_or_internal_err!(partition < partitions, "partition {partition} of {partitions}");
-        let as_i32 = |number: usize| {
-            i32::try_from(number).map_err(|error| DataFusionError::External(Box::new(error)))
-        };
-        Ok(Share { scale: self.scale, part: as_i32(partition + 1)?, parts: as_i32(partitions)? })
+        let share = self.shares.own.clone().nth(partition);
+        Ok(share.map(|share| Share { scale: self.scale, part: share + 1, parts: self.shares.all }))
     }
 
     /// Rows of the partitions, each of them limited.
-    fn row_count(&self, partitions: std::ops::Range<usize>) -> Result<Precision<usize>> {
+    fn row_count(&self, partitions: Range<usize>) -> Result<Precision<usize>> {
         let limit = Precision::Exact(self.limit.unwrap_or(usize::MAX));
-        partitions
-            .map(|partition| self.share(partition))
-            .try_fold(Precision::Exact(0), |sum: Precision<usize>, share| {
-                Ok(sum.add(&self.table.row_count(share?).min(&limit)))
-            })
+        partitions.map(|partition| self.share(partition)).try_fold(
+            Precision::Exact(0),
+            |sum: Precision<usize>, share| {
+                let rows = share?.map_or(Precision::Exact(0), |share| self.table.row_count(share));
+                Ok(sum.add(&rows.min(&limit)))
+            },
+        )
+    }
+
+    /// Those of all rows that its shares have, as if there were no limit.
+    fn whole_statistics(&self) -> Result<Statistics> {
+        let whole = Share { scale: self.scale, part: 1, parts: 1 };
+        let statistics = self.table.statistics(whole, &self.projection);
+        if self.shares.is_whole() {
+            return Ok(statistics);
+        }
+        let unlimited = Self { limit: None, ..self.clone() };
+        let rows = unlimited.row_count(0..self.partitions())?;
+        let bytes = statistics.total_byte_size.get_value().copied().unwrap_or(0) as u128;
+        let bytes = bytes * self.shares.count() as u128 / self.shares.all.max(1) as u128;
+        let mut statistics = statistics.to_inexact().with_num_rows(rows);
+        statistics.total_byte_size = Precision::Inexact(bytes as usize);
+        Ok(statistics)
+    }
+
+    /// About how many bytes of rows it makes without a limit.
+    pub(crate) fn bytes(&self) -> u64 {
+        let statistics = self.whole_statistics().ok();
+        let bytes =
+            statistics.and_then(|statistics| statistics.total_byte_size.get_value().copied());
+        bytes.unwrap_or(0) as u64
     }
 }
 
@@ -96,6 +147,10 @@ impl DisplayAs for TpchExec {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
                 write!(f, "TpchExec: table={name}, scale={scale}, partitions={partitions}")?;
                 let schema = self.schema();
+                if !self.shares.is_whole() {
+                    let Shares { own, all } = &self.shares;
+                    write!(f, ", shares={}..{} of {all}", own.start, own.end)?;
+                }
                 let columns = schema.fields().iter().map(|field| field.name().as_str());
                 write!(f, ", projection=[{}]", columns.collect::<Vec<_>>().join(", "))?;
                 self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
@@ -138,7 +193,9 @@ impl ExecutionPlan for TpchExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let plan = self.clone();
-        let share = self.share(partition)?;
+        let Some(share) = self.share(partition)? else {
+            return Ok(Box::pin(EmptyRecordBatchStream::new(self.schema())));
+        };
         let batch_size = context.session_config().batch_size();
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let batches = async move {
@@ -164,11 +221,18 @@ impl ExecutionPlan for TpchExec {
         _input_stats: &[Arc<Statistics>],
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        let (share, partitions) = match args.partition() {
-            Some(partition) => (self.share(partition)?, partition..partition + 1),
-            None => (Share { scale: self.scale, part: 1, parts: 1 }, 0..self.partitions()),
+        let (statistics, partitions) = match args.partition() {
+            Some(partition) => {
+                let statistics = match self.share(partition)? {
+                    Some(share) => self.table.statistics(share, &self.projection),
+                    None => Statistics::new_unknown(&self.schema())
+                        .with_num_rows(Precision::Exact(0))
+                        .with_total_byte_size(Precision::Exact(0)),
+                };
+                (statistics, partition..partition + 1)
+            }
+            None => (self.whole_statistics()?, 0..self.partitions()),
         };
-        let statistics = self.table.statistics(share, &self.projection);
         Ok(Arc::new(match self.limit {
             Some(_) => statistics.to_inexact().with_num_rows(self.row_count(partitions)?),
             None => statistics,

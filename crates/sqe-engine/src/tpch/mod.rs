@@ -6,6 +6,7 @@
 //! than memory and disk. The first scan that reads a comment column builds the text that comments are
 //! cut from, 300 MiB that stay for the life of the process.
 
+mod codec;
 mod column;
 mod exec;
 mod provider;
@@ -21,6 +22,7 @@ use datafusion::catalog::TableProvider;
 use self::{provider::TpchProvider, table::Table};
 use crate::{Error, ErrorKind, Result};
 
+pub(crate) use self::codec::TpchMessage;
 pub use self::exec::TpchExec;
 
 /// The name of the catalog.

@@ -11,7 +11,7 @@ use datafusion::{
     physical_plan::ExecutionPlan,
 };
 
-use super::{TpchExec, table::Table};
+use super::{TpchExec, exec::Shares, table::Table};
 
 /// A table that generates what is read from it.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ impl TableProvider for TpchProvider {
         let options = state.config();
         let shares =
             self.table.share_count(self.scale, options.target_partitions(), options.batch_size());
-        Ok(Arc::new(TpchExec::try_new(self.table, self.scale, shares, projection, limit)?))
+        let partitions = usize::try_from(shares).unwrap_or(1);
+        let (table, scale, shares) = (self.table, self.scale, Shares::all(shares));
+        Ok(Arc::new(TpchExec::try_new(table, scale, shares, partitions, projection, limit)?))
     }
 }

@@ -114,10 +114,15 @@ impl Table {
         }
     }
 
+    /// Whether a share of it is less than all of it.
+    pub(super) fn divides(self) -> bool {
+        !matches!(self, Self::Nation | Self::Region)
+    }
+
     /// Into how many shares a scan divides the table: at most `wanted`, and none without rows for
     /// a batch. Nation and region do not divide.
     pub(super) fn share_count(self, scale: f64, wanted: usize, batch_size: usize) -> i32 {
-        if matches!(self, Self::Nation | Self::Region) {
+        if !self.divides() {
             return 1;
         }
         let rows = self.row_count(Share { scale, part: 1, parts: 1 });

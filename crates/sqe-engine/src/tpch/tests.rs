@@ -12,7 +12,9 @@ use tpchgen::generators::{
     PartSuppGenerator, RegionGenerator, SupplierGenerator,
 };
 
+use super::exec::Shares;
 use super::*;
+use crate::codec::tests::check_elsewhere;
 
 /// A session with all tables of `schema` under their own names.
 fn session(schema: &str, target_partitions: usize, batch_size: usize) -> SessionContext {
@@ -209,7 +211,7 @@ async fn batches_have_the_size_of_the_session() {
 fn statistics_know_rows_and_keys() {
     let statistics = |name: &str, limit, partition| {
         let table = Table::from_name(name).unwrap();
-        let plan = TpchExec::try_new(table, 1.0, 7, vec![0, 1], limit).unwrap();
+        let plan = TpchExec::try_new(table, 1.0, Shares::all(7), 7, vec![0, 1], limit).unwrap();
         let args = StatisticsArgs::new().with_partition(partition);
         StatisticsContext::new().compute(&plan, &args).unwrap()
     };
@@ -221,4 +223,39 @@ fn statistics_know_rows_and_keys() {
     assert_eq!(statistics("orders", None, Some(6)).num_rows, Precision::Exact(214_290));
     assert_eq!(statistics("orders", Some(10), None).num_rows, Precision::Exact(70));
     assert_eq!(statistics("lineitem", None, None).num_rows, Precision::Inexact(6_000_000));
+}
+
+#[tokio::test]
+async fn rows_are_the_same_elsewhere_and_in_parts() {
+    for (schema, target_partitions) in [("sf0_001", 3), ("sf0_01", 1)] {
+        let context = session(schema, target_partitions, 100);
+        for table in TABLES.iter().filter(|table| schema == "sf0_001" || **table != "lineitem") {
+            check_elsewhere(&context, &format!("SELECT * FROM {table}")).await;
+        }
+        check_elsewhere(&context, "SELECT p_size, p_partkey FROM part").await;
+        check_elsewhere(&context, "SELECT count(*) FROM orders").await;
+    }
+}
+
+#[test]
+fn a_part_of_a_part_keeps_its_shares() {
+    let check = |name: &str, tasks: [usize; 2], expected: &[std::ops::Range<i32>], all: i32| {
+        let table = Table::from_name(name).unwrap();
+        let shares = Shares::all(if table.divides() { 2 } else { 1 });
+        let partitions = shares.count();
+        let whole = TpchExec::try_new(table, 1.0, shares, partitions, vec![0], None).unwrap();
+        let split = |exec: &TpchExec, tasks: usize| {
+            let parts = exec.split(std::num::NonZeroUsize::new(tasks).unwrap()).unwrap();
+            let parts = parts.iter().map(|part| part.downcast_ref::<TpchExec>().unwrap().clone());
+            parts.collect::<Vec<_>>()
+        };
+        let parts = split(&whole, tasks[0]);
+        let parts = parts.iter().flat_map(|part| split(part, tasks[1])).collect::<Vec<_>>();
+        let own = parts.iter().map(|part| part.shares.own.clone()).collect::<Vec<_>>();
+        assert_eq!(own, expected, "{name}");
+        assert!(parts.iter().all(|part| part.shares.all == all && part.partitions() == partitions));
+    };
+    check("orders", [3, 1], &[0..2, 2..4, 4..6], 6);
+    check("orders", [2, 2], &[0..1, 1..2, 2..3, 3..4], 4);
+    check("nation", [1, 3], &[0..0, 0..0, 0..1], 1);
 }

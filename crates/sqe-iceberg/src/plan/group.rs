@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file_groups::FileGroup;
@@ -17,8 +18,8 @@ const SPARE_PIECE_BYTES: u64 = 8 << 20;
 ///
 /// `split_offsets`: where the row groups of a file start, ascending; a file without them is cut
 /// anywhere, which is as exact, because the reader gives a row group to the range that its first
-/// page starts in. No piece that is cut off is smaller than `min_bytes`, and a file that has a
-/// range is left as it is. The ranges of a file cover all of it without overlap.
+/// page starts in. No piece that is cut off is smaller than `min_bytes`. The pieces of a file, or
+/// of a range of one, follow each other and cover all of it without overlap.
 pub(crate) fn cut<'a>(
     files: &'a [PartitionedFile],
     partitions: NonZeroUsize,
@@ -31,15 +32,20 @@ pub(crate) fn cut<'a>(
     let piece_bytes = piece_bytes.min(fair_bytes).max(min_bytes).max(1);
     let mut cut = Vec::with_capacity(files.len());
     for file in files {
-        let size = file.object_meta.size;
-        if file.range.is_some() || size < 2 * piece_bytes || partitions.get() == 1 {
+        let (start, end) = file.range();
+        let size = end.saturating_sub(start);
+        if size < 2 * piece_bytes || partitions.get() == 1 {
             cut.push(file.clone());
             continue;
         }
         let pieces = size / piece_bytes;
-        let points = cut_points(size, pieces, min_bytes.max(1), split_offsets(file));
-        let ends = points.iter().copied().chain([size]);
-        let starts = [0].into_iter().chain(points.iter().copied());
+        let points = cut_points(start..end, pieces, min_bytes.max(1), split_offsets(file));
+        if points.is_empty() {
+            cut.push(file.clone());
+            continue;
+        }
+        let ends = points.iter().copied().chain([end]);
+        let starts = [start].into_iter().chain(points.iter().copied());
         // Files of 2^63 bytes do not exist.
         cut.extend(
             starts.zip(ends).map(|(start, end)| file.clone().with_range(start as i64, end as i64)),
@@ -48,9 +54,11 @@ pub(crate) fn cut<'a>(
     cut
 }
 
-/// Where a file is cut into `pieces`, ascending, between its ends.
-fn cut_points(size: u64, pieces: u64, min_bytes: u64, split_offsets: &[i64]) -> Vec<u64> {
-    let even = |piece| (u128::from(size) * u128::from(piece) / u128::from(pieces)) as u64;
+/// Where a range of a file is cut into `pieces`, ascending, between its ends.
+fn cut_points(range: Range<u64>, pieces: u64, min_bytes: u64, split_offsets: &[i64]) -> Vec<u64> {
+    let Range { start, end } = range;
+    let size = end - start;
+    let even = |piece| start + (u128::from(size) * u128::from(piece) / u128::from(pieces)) as u64;
     let even = (1..pieces).map(even);
     if split_offsets.is_empty() {
         return even.collect();
@@ -58,9 +66,9 @@ fn cut_points(size: u64, pieces: u64, min_bytes: u64, split_offsets: &[i64]) -> 
     // The first row group starts right behind the start of the file.
     let starts = || split_offsets.iter().skip(1).filter_map(|offset| u64::try_from(*offset).ok());
     let mut points = Vec::new();
-    let mut previous = 0;
+    let mut previous = start;
     for point in even.filter_map(|even| starts().min_by_key(|start| start.abs_diff(even))) {
-        if point >= previous + min_bytes && point + min_bytes <= size {
+        if point >= previous + min_bytes && point + min_bytes <= end {
             points.push(point);
             previous = point;
         }

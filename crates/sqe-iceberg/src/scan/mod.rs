@@ -1,7 +1,8 @@
 //! From planned files to rows: DataFusion's Parquet reader, with columns found by field id.
 //!
 //! [`source`] wraps the reader, [`morsel`] ties each file to its own Iceberg part, [`reader`] reads
-//! bytes, [`adapter`] rewrites expressions for a file, [`align`] reshapes what no cast can.
+//! bytes, [`adapter`] rewrites expressions for a file, [`align`] reshapes what no cast can. A scan
+//! travels to other nodes by [`codec`], in the parts that [`split`] makes of it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,28 +11,29 @@ use arrow::datatypes::SchemaRef;
 use chrono::DateTime;
 use datafusion::catalog::Session;
 use datafusion::common::config::TableParquetOptions;
-use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
-use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file_scan_config::FileScanConfigBuilder;
 use datafusion_datasource::source::DataSourceExec;
+use datafusion_datasource::{PartitionedFile, TableSchema};
 use iceberg::spec::{TableMetadata, Transform};
 use object_store::ObjectMeta;
 
-use self::reader::ReaderFactory;
 use crate::plan::{self, ColumnType, DataFile};
 use crate::value::to_scalar;
 use crate::{Result, Table, storage};
 
 mod adapter;
 mod align;
+pub mod codec;
 mod morsel;
 mod reader;
 mod source;
+pub mod split;
 #[cfg(test)]
 mod tests;
 
+pub use codec::ScanCodec;
 pub use source::IcebergParquetSource;
 
 /// Up to so many file columns, each file carries its statistics, which let the reader skip files
@@ -85,15 +87,8 @@ impl Scan<'_> {
         // Iceberg's timestamps are microseconds, which those old ones need no detour to become.
         options.global.coerce_int96 = Some("us".to_owned());
         options.global.coerce_int96_tz = None;
-        let cache = runtime.cache_manager.get_file_metadata_cache();
-        let readers = ReaderFactory::new(storage.store(), cache);
-        let size_hint = options.global.metadata_size_hint;
-        let mut parquet = ParquetSource::new(Arc::clone(self.schema))
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(readers));
-        if let Some(size_hint) = size_hint {
-            parquet = parquet.with_metadata_size_hint(size_hint);
-        }
+        let schema = TableSchema::from(self.schema);
+        let parquet = source::parquet_source(schema, options, storage, runtime);
 
         let columns = plan::column_types(self.schema, &self.table.metadata);
         let files = self.partitioned_files(&columns)?;
@@ -101,7 +96,7 @@ impl Scan<'_> {
         let partitions = partitions.unwrap_or(NonZeroUsize::MIN);
         let min_bytes = session.config_options().optimizer.repartition_file_min_size;
         let groups = source::spread(&files, partitions, min_bytes as u64);
-        let source = Arc::new(IcebergParquetSource::new(parquet, Arc::clone(storage.store())));
+        let source = Arc::new(IcebergParquetSource::new(parquet, storage.clone()));
         let config = FileScanConfigBuilder::new(url, source)
             .with_file_groups(groups)
             .with_statistics(plan::table_statistics(self.files, &columns))

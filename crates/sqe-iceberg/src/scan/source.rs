@@ -8,10 +8,11 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigOptions;
+use datafusion::common::config::{ConfigOptions, TableParquetOptions};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::common::{Result, Statistics, internal_datafusion_err, internal_err};
 use datafusion::datasource::physical_plan::ParquetSource;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{
@@ -30,24 +31,47 @@ use object_store::ObjectStore;
 
 use super::ScanFile;
 use super::morsel::IcebergMorselizer;
+use super::reader::ReaderFactory;
 use crate::plan::{cut, group_by_bytes};
+use crate::storage::Storage;
 
 /// Reads the data files of an Iceberg table. Its files carry what only Iceberg knows of them.
+///
+/// It says nothing of how it travels: what the Parquet source would say of itself leaves out all
+/// that is Iceberg's. [`ScanCodec`](super::ScanCodec) does that.
 #[derive(Clone)]
 pub struct IcebergParquetSource {
     parquet: Arc<dyn FileSource>,
-    /// The store of the table, for the user who scans it.
-    store: Arc<dyn ObjectStore>,
+    /// That of the table, for the user who scans it.
+    storage: Storage,
+    /// The order that row groups are read in as far as their statistics tell. The Parquet source
+    /// keeps it to itself.
+    sort_order: Option<LexOrdering>,
 }
 
 impl IcebergParquetSource {
     /// Wraps a source that is set up to read the files, with the table's current schema.
-    pub(crate) fn new(parquet: ParquetSource, store: Arc<dyn ObjectStore>) -> Self {
-        Self { parquet: Arc::new(parquet), store }
+    pub(crate) fn new(parquet: ParquetSource, storage: Storage) -> Self {
+        Self { parquet: Arc::new(parquet), storage, sort_order: None }
+    }
+
+    /// The storage that it reads from.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The source that it wraps.
+    pub(super) fn parquet(&self) -> Result<&ParquetSource> {
+        let parquet = self.parquet.downcast_ref();
+        parquet.ok_or_else(|| internal_datafusion_err!("the source of a table is not Parquet"))
+    }
+
+    pub(super) fn sort_order(&self) -> Option<&LexOrdering> {
+        self.sort_order.as_ref()
     }
 
     fn wrap(&self, parquet: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { parquet, store: Arc::clone(&self.store) })
+        Arc::new(Self { parquet, ..self.clone() })
     }
 
     /// The columns of lists, maps and structs of a file may need reshaping. A decoder that finds
@@ -60,6 +84,25 @@ impl IcebergParquetSource {
     }
 }
 
+/// A source of plain Parquet files that reads as `options` say.
+pub(super) fn parquet_source(
+    schema: TableSchema,
+    options: TableParquetOptions,
+    storage: &Storage,
+    runtime: &RuntimeEnv,
+) -> ParquetSource {
+    let footers = runtime.cache_manager.get_file_metadata_cache();
+    let readers = Arc::new(ReaderFactory::new(storage.store(), footers));
+    let size_hint = options.global.metadata_size_hint;
+    let parquet = ParquetSource::new(schema)
+        .with_table_parquet_options(options)
+        .with_parquet_file_reader_factory(readers);
+    match size_hint {
+        Some(size_hint) => parquet.with_metadata_size_hint(size_hint),
+        None => parquet,
+    }
+}
+
 /// Cuts `files` at row groups and spreads them over at most `partitions` groups.
 pub(super) fn spread(
     files: &[PartitionedFile],
@@ -69,7 +112,8 @@ pub(super) fn spread(
     group_by_bytes(cut(files, partitions, min_bytes, split_offsets), partitions)
 }
 
-fn split_offsets(file: &PartitionedFile) -> &[i64] {
+/// Where the row groups of a file of a table start.
+pub(super) fn split_offsets(file: &PartitionedFile) -> &[i64] {
     file.extension::<Arc<ScanFile>>().map_or(&[], |file| &file.split_offsets)
 }
 
@@ -96,7 +140,7 @@ impl FileSource for IcebergParquetSource {
             .with_preserve_order(config.preserve_order)
             .with_statistics(Statistics::default())
             .build();
-        let (parquet, store) = (Arc::clone(&self.parquet), Arc::clone(&self.store));
+        let (parquet, store) = (Arc::clone(&self.parquet), Arc::clone(self.storage.store()));
         Ok(Box::new(IcebergMorselizer { parquet, store, config, partition }))
     }
 
@@ -186,8 +230,10 @@ impl FileSource for IcebergParquetSource {
             SortOrderPushdownResult::Exact { inner } => {
                 SortOrderPushdownResult::Exact { inner: self.wrap(inner) }
             }
-            SortOrderPushdownResult::Inexact { inner } => {
-                SortOrderPushdownResult::Inexact { inner: self.wrap(inner) }
+            SortOrderPushdownResult::Inexact { inner: parquet } => {
+                let sort_order = LexOrdering::new(order.iter().cloned());
+                let inner = Arc::new(Self { parquet, sort_order, ..self.clone() });
+                SortOrderPushdownResult::Inexact { inner }
             }
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })

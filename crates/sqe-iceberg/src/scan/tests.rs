@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use arrow::util::pretty::pretty_format_batches;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use iceberg::spec::{
     FormatVersion, ListType, Literal, ManifestContentType, MapType, NestedField, NestedFieldRef,
@@ -27,6 +28,7 @@ use crate::provider::IcebergTable;
 
 mod remote;
 mod round_trip;
+mod travel;
 
 fn with_id(id: i32, name: &str, data_type: DataType) -> Field {
     let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]);
@@ -65,22 +67,43 @@ async fn add_file(table: &mut TestTable, name: &str, columns: Columns) {
 }
 
 async fn run(table: &TestTable, sql: &str, pushdown: bool) -> Result<String, String> {
+    run_on(table, sql, pushdown, false).await
+}
+
+/// Runs a query, where it was planned or where its plan was sent to.
+async fn run_on(
+    table: &TestTable,
+    sql: &str,
+    pushdown: bool,
+    elsewhere: bool,
+) -> Result<String, String> {
     let mut config = SessionConfig::new().with_target_partitions(2);
     config.options_mut().execution.parquet.pushdown_filters = pushdown;
     let context = SessionContext::new_with_config(config);
     let provider = IcebergTable::try_new(table.table(), ManifestCache::new(1 << 20)).unwrap();
     context.register_table("t", Arc::new(provider)).unwrap();
-    let run = async { context.sql(sql).await?.collect().await };
+    let run = async {
+        let plan = context.sql(sql).await?.create_physical_plan().await?;
+        let (plan, context) = match elsewhere {
+            true => travel::sent(&plan, codec::storages_of(&plan))?,
+            false => (plan, context),
+        };
+        collect(plan, context.task_ctx()).await
+    };
     match run.await {
         Ok(batches) => Ok(pretty_format_batches(&batches).unwrap().to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Runs a query twice, with filters above the scan and within the decoder.
+/// Runs a query with filters above the scan and within the decoder, here and elsewhere.
 async fn query(table: &TestTable, sql: &str) -> Result<String, String> {
     let answer = run(table, sql, false).await;
     assert_eq!(answer, run(table, sql, true).await, "filters in the decoder change the answer");
+    for pushdown in [false, true] {
+        let elsewhere = run_on(table, sql, pushdown, true).await;
+        assert_eq!(answer, elsewhere, "the answer is another one elsewhere");
+    }
     answer
 }
 

@@ -166,6 +166,7 @@ pub(crate) fn plain_kind(error: &object_store::Error) -> ErrorKind {
     match error {
         object_store::Error::NotFound { .. } => ErrorKind::NotFound,
         object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+        object_store::Error::PermissionDenied { .. } => ErrorKind::Forbidden,
         _ if crate::error::is_storage_full(error) => ErrorKind::ResourceExhausted,
         _ => ErrorKind::Unavailable,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::credentials::{KeySource, S3Endpoint, S3Keys, S3Scope};
-use super::{Manners, Storage};
+use super::{Manners, Storage, new_id};
 use crate::Result;
 
 impl Storage {
@@ -22,7 +22,7 @@ impl Storage {
         };
         let scopes = prefixes.iter().map(scope).collect::<Vec<_>>();
         let same = Arc::new(SameKeys(scopes.clone()));
-        Self::s3_with(None, scopes, same, Manners::default())
+        Self::s3_with(new_id(), None, scopes, same, Manners::default())
     }
 }
 

@@ -161,6 +161,22 @@ impl KeyRing {
         }
     }
 
+    /// The keys of a scope with their end, renewed if it is time. Errors: those of a renewal.
+    pub(super) async fn fresh(&self, scope: usize) -> Result<S3Keys> {
+        let given = self.get(scope).await.map_err(|error| {
+            Error::new(error.kind(), format!("there are no keys to hand on: {}", error.message()))
+        })?;
+        let held = self.held();
+        let key = &held.keys[scope];
+        let keys = key.credential.as_ref().unwrap_or(&given);
+        Ok(S3Keys {
+            access_key_id: keys.key_id.clone(),
+            secret_access_key: keys.secret_key.as_str().into(),
+            session_token: keys.token.as_deref().map(Into::into),
+            expires_at: key.ends_at,
+        })
+    }
+
     /// The keys of a scope as they are.
     pub(super) fn current(&self, scope: usize) -> Option<Arc<AwsCredential>> {
         self.held().keys[scope].credential.clone()

@@ -6,17 +6,23 @@
 //! those whose keys are over, [`keys`] renews them, [`http`] sends, [`fault`] says what failed
 //! without saying a secret, [`counters`] counts. [`files`] is for files that are of no table. Nothing
 //! here decides who may read what.
+//!
+//! A storage reaches another node as a [`grant`], there it is opened again: files of that machine
+//! only below the granted places, see [`confined`]. Plans name it by its number, see [`registry`].
 
 mod adapter;
 mod bucket;
+mod confined;
 mod counters;
 mod credentials;
 mod endpoint;
 mod fault;
 mod files;
+mod grant;
 mod http;
 mod keys;
 mod location;
+mod registry;
 mod route;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -47,8 +53,10 @@ pub(crate) use counters::{manifest_asked, manifest_bytes};
 pub use credentials::{KeySource, S3Endpoint, S3Keys, S3Scope};
 pub use fault::describe;
 pub(crate) use fault::{kind_below, plain_kind};
+pub use grant::StorageGrant;
 pub(crate) use location::local_file;
 pub use location::{S3_SCHEMES, is_below};
+pub use registry::Storages;
 
 /// A store and the way from an Iceberg location to a path in it.
 ///
@@ -61,19 +69,21 @@ pub struct Storage {
 }
 
 struct Root {
+    id: u64,
     store: Arc<dyn ObjectStore>,
     names: Names,
 }
 
 enum Names {
-    Local,
+    /// With the places that another node may be granted.
+    Local(Vec<String>),
     S3(Routes),
 }
 
 impl Root {
     fn path(&self, location: &str) -> Result<Path> {
         match &self.names {
-            Names::Local => location::local_path(location),
+            Names::Local(_) => location::local_path(location),
             Names::S3(routes) => routes.path(location),
         }
     }
@@ -100,9 +110,16 @@ impl Default for Manners {
 }
 
 impl Storage {
-    /// The files of this machine.
+    /// The files of this machine, for this node alone: it can be granted to no other.
     pub fn local() -> Self {
-        Self::new(Root { store: Arc::new(LocalFileSystem::new()), names: Names::Local })
+        Self::local_below(Vec::new())
+    }
+
+    /// The files of this machine. Another node can be granted those at `prefixes` or below, such
+    /// as the location of a table; here they say nothing.
+    pub fn local_below(prefixes: Vec<String>) -> Self {
+        let store = Arc::new(LocalFileSystem::new());
+        Self::new(Root { id: new_id(), store, names: Names::Local(prefixes) })
     }
 
     /// The files of the table at `location` in S3, for one user. Asks nobody anything.
@@ -112,10 +129,12 @@ impl Storage {
     /// their id is empty or their end is past. `http` is spoken where a scope's endpoint says so.
     /// Errors: `Unsupported` and `InvalidArgument` for prefixes and endpoints that make no sense.
     pub fn s3(location: &str, scopes: Vec<S3Scope>, renew: Arc<dyn KeySource>) -> Result<Self> {
-        Self::s3_with(Some(S3Location::parse(location)?), scopes, renew, Manners::default())
+        let table = Some(S3Location::parse(location)?);
+        Self::s3_with(new_id(), table, scopes, renew, Manners::default())
     }
 
     fn s3_with(
+        id: u64,
         table: Option<S3Location>,
         scopes: Vec<S3Scope>,
         renew: Arc<dyn KeySource>,
@@ -129,10 +148,11 @@ impl Storage {
             let client =
                 endpoint::client(endpoint, &name, keys.clone(), manners.limits, &manners.retry)?;
             let bucket = Bucket { name, client, keys };
-            Ok(Scope { prefix, bucket, name: endpoint::name_of(endpoint)? })
+            let name = endpoint::name_of(endpoint)?;
+            Ok(Scope { prefix, bucket, name, endpoint: scope.endpoint })
         });
-        let routes = Routes::new(table, scopes.collect::<Result<_>>()?);
-        Ok(Self::new(Root { store: Arc::new(routes.clone()), names: Names::S3(routes) }))
+        let routes = Routes::new(id, table, scopes.collect::<Result<_>>()?);
+        Ok(Self::new(Root { id, store: Arc::new(routes.clone()), names: Names::S3(routes) }))
     }
 
     fn new(root: Root) -> Self {
@@ -140,9 +160,15 @@ impl Storage {
         Self { file_io: FileIOBuilder::new(Arc::new(adapter::factory(&root))).build(), root }
     }
 
+    /// The number by which plans name it. No two storages have the same, whichever nodes opened
+    /// them; the clones of one and what is opened from its grant do.
+    pub fn id(&self) -> u64 {
+        self.root.id
+    }
+
     /// Whether the files are of this machine.
     pub(crate) fn is_local(&self) -> bool {
-        matches!(self.root.names, Names::Local)
+        matches!(self.root.names, Names::Local(_))
     }
 
     /// The store itself, whose paths are those of [`Storage::path`]. It is never to be registered
@@ -167,7 +193,7 @@ impl Storage {
     /// The location of a path of this store.
     pub fn location(&self, path: &Path) -> String {
         match &self.root.names {
-            Names::Local => format!("/{path}"),
+            Names::Local(_) => format!("/{path}"),
             Names::S3(_) => Routes::location(path),
         }
     }
@@ -213,13 +239,20 @@ pub fn scan_url(runtime: &RuntimeEnv) -> datafusion::common::Result<ObjectStoreU
 
 /// The store behind [`scan_url`].
 pub(crate) fn no_store() -> Arc<dyn ObjectStore> {
-    Arc::new(Routes::new(None, Vec::new()))
+    Arc::new(Routes::new(0, None, Vec::new()))
+}
+
+/// A number that no other node comes upon: it is part of paths, by which every node that reads
+/// them knows files.
+fn new_id() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low
 }
 
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.root.names {
-            Names::Local => f.write_str("Storage(local)"),
+            Names::Local(_) => f.write_str("Storage(local)"),
             Names::S3(routes) => f.debug_tuple("Storage").field(routes).finish(),
         }
     }

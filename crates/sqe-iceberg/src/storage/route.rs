@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -18,6 +17,7 @@ use object_store::{
 };
 
 use super::bucket::Bucket;
+use super::credentials::S3Endpoint;
 use super::fault::Fault;
 use super::location::S3Location;
 use super::upload::Upload;
@@ -26,8 +26,6 @@ use crate::{Error, ErrorKind, Result};
 /// Files deleted at the same time.
 const CONCURRENT_DELETES: usize = 8;
 
-static ROUTES: AtomicU64 = AtomicU64::new(0);
-
 /// Everything below one prefix.
 #[derive(Clone)]
 pub(super) struct Scope {
@@ -35,6 +33,7 @@ pub(super) struct Scope {
     pub(super) bucket: Bucket,
     /// The name of the store.
     pub(super) name: String,
+    pub(super) endpoint: S3Endpoint,
 }
 
 /// The scopes of one table for one user.
@@ -42,6 +41,7 @@ pub(super) struct Scope {
 pub(super) struct Routes(Arc<Inner>);
 
 struct Inner {
+    /// That of the storage.
     id: u64,
     /// The location of the table, if the files are those of one.
     table: Option<S3Location>,
@@ -50,10 +50,17 @@ struct Inner {
 }
 
 impl Routes {
-    pub(super) fn new(table: Option<S3Location>, mut scopes: Vec<Scope>) -> Self {
+    pub(super) fn new(id: u64, table: Option<S3Location>, mut scopes: Vec<Scope>) -> Self {
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.key.as_ref().len()));
-        let id = ROUTES.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner { id, table, scopes }))
+    }
+
+    pub(super) fn table(&self) -> Option<&S3Location> {
+        self.0.table.as_ref()
+    }
+
+    pub(super) fn scopes(&self) -> &[Scope] {
+        &self.0.scopes
     }
 
     fn scope(&self, place: &S3Location) -> Option<&Scope> {

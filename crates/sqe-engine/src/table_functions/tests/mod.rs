@@ -20,6 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 
 use super::{Call, FileAccess, open};
+use crate::codec::tests::check_elsewhere;
 use crate::{Error, ErrorKind, FileAccessOptions, Result};
 
 /// A folder with files.
@@ -78,6 +79,7 @@ async fn answer(call: Call, sql: &str) -> Result<Vec<String>> {
     let table = open(call, &context.state(), &local()).await?;
     context.register_table("t", table).unwrap();
     let batches: Vec<RecordBatch> = context.sql(sql).await?.collect().await?;
+    check_elsewhere(&context, sql).await;
     let table = pretty_format_batches(&batches).unwrap().to_string();
     let lines = table.lines().filter(|line| line.starts_with('|')).skip(1);
     let cells = |line: &str| {

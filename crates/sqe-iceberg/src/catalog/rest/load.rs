@@ -183,7 +183,7 @@ pub(super) fn open_storage(
 ) -> Result<Storage> {
     match keys::needs_keys(location) {
         true => Storage::s3(location, scopes, keys),
-        false if options.allow_local_files => Ok(Storage::local()),
+        false if options.allow_local_files => Ok(Storage::local_below(vec![location.to_owned()])),
         false => {
             let message = format!("files of the server, such as those of {location}, are not used");
             Err(Error::new(ErrorKind::Forbidden, message))

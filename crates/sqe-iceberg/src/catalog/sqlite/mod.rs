@@ -263,7 +263,8 @@ impl SqliteCatalog {
         metadata_location: String,
         metadata: impl Into<Arc<TableMetadata>>,
     ) -> Table {
-        let storage = self.storage.clone();
-        Table { ident, metadata: metadata.into(), metadata_location, storage }
+        let metadata = metadata.into();
+        let storage = Storage::local_below(vec![metadata.location().to_owned()]);
+        Table { ident, metadata, metadata_location, storage }
     }
 }

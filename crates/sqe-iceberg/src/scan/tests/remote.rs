@@ -1,7 +1,5 @@
 //! Scans of a file in S3: whole or an error, also when keys end in between.
 
-use datafusion::physical_plan::collect;
-
 use datafusion::error::DataFusionError;
 
 use super::*;

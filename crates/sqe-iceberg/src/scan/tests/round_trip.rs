@@ -41,7 +41,7 @@ fn rows() -> RecordBatch {
     .unwrap()
 }
 
-const FILTERS: &[&str] = &[
+pub(super) const FILTERS: &[&str] = &[
     "true",
     "k = 17",
     "k IN (1, 5, 58, 100)",
@@ -69,7 +69,9 @@ const FILTERS: &[&str] = &[
     "date_trunc('month', t) = TIMESTAMP '1970-01-01 00:00:00'",
 ];
 
-async fn write(partition: Option<(&str, Transform)>) -> (tempfile::TempDir, IcebergTable) {
+pub(super) async fn write(
+    partition: Option<(&str, Transform)>,
+) -> (tempfile::TempDir, IcebergTable) {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions {
         path: directory.path().join("catalog.db"),

@@ -13,6 +13,7 @@ use crate::{Error, Result};
 pub(crate) mod fake;
 mod faults;
 mod files;
+mod grants;
 mod metrics;
 mod renewal;
 mod routing;
@@ -84,13 +85,14 @@ impl KeySource for Source {
     }
 }
 
-fn storage(location: &str, scopes: Vec<S3Scope>, source: Arc<Source>) -> Storage {
+/// Of somebody without patience.
+fn manners() -> Manners {
     let backoff = BackoffConfig {
         init_backoff: Duration::from_millis(1),
         max_backoff: Duration::from_millis(5),
         base: 2.,
     };
-    let manners = Manners {
+    Manners {
         limits: Limits { connect: Duration::from_secs(1), stall: STALL },
         retry: RetryConfig {
             backoff,
@@ -98,9 +100,12 @@ fn storage(location: &str, scopes: Vec<S3Scope>, source: Arc<Source>) -> Storage
             retry_timeout: Duration::from_secs(10),
         },
         ..Manners::default()
-    };
+    }
+}
+
+fn storage(location: &str, scopes: Vec<S3Scope>, source: Arc<Source>) -> Storage {
     let location = S3Location::parse(location).unwrap();
-    Storage::s3_with(Some(location), scopes, source, manners).unwrap()
+    Storage::s3_with(super::new_id(), Some(location), scopes, source, manners()).unwrap()
 }
 
 /// One table with one scope of its own, whose first keys are `k`.
