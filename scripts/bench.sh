@@ -6,9 +6,11 @@ cd "$(dirname "$0")/.."
 
 name=${1-}
 [ -f "benches/$name.py" ] && [ "$name" != harness ] ||
-  die "unknown benchmark \"$name\", expected tpch, ctas, latency or startup"
+  die "unknown benchmark \"$name\", expected tpch, ctas, latency, startup or point_query"
 shift
 
+[ "$name" != point_query ] || [ -n "${SQE_TEST_CATALOG_URI-}" ] ||
+  die "point_query needs the test stack: run scripts/test-stack.sh up and source the file that it prints"
 need_cargo
 need_python
 build_release

@@ -10,6 +10,7 @@ scripts/test-stack.sh up [--no-oidc] [--no-nessie]   starts all and fills the ca
 scripts/test-stack.sh down                           ends what `up` has started
 scripts/test-stack.sh check                          shows that the stack keeps its promises
 scripts/test-stack.sh need                           fails in one line if something is missing here
+scripts/test-stack.sh jdbc                           prints two paths: of Java, and of the JDBC driver
   --no-oidc     without Keycloak: only the client credentials of the catalog itself
   --no-nessie   without the second catalog
 `up` prints the path of a file to source; it exports SQE_TEST_*. Each of these may be repeated.
@@ -114,11 +115,20 @@ check() {
   python3 testing/check.py
 }
 
+# The driver is a client and no server, but it comes from where they do.
+jdbc() {
+  need_commands
+  need_java
+  { lock && obtain_jdbc_driver; } >&2
+  printf '%s\n' "$java_home/bin/java" "$jdbc_driver"
+}
+
 case "${1-}" in
   up) shift && up "$@" ;;
   down) down ;;
   check) check ;;
   need) need_commands && need_java ;;
+  jdbc) jdbc ;;
   --help | -h) usage ;;
-  *) usage >&2 && die "expected up, down, check or need, got \"${1-}\"" ;;
+  *) usage >&2 && die "expected up, down, check, need or jdbc, got \"${1-}\"" ;;
 esac

@@ -8,11 +8,13 @@ maven_repository=$stack/m2
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 nessie_version=0.99.0
 keycloak_version=26.7.0
+jdbc_version=18.3.0
 dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.7.0
 
 minio=$stack/minio-$minio_version
 nessie=$maven_repository/org/projectnessie/nessie/nessie-quarkus/$nessie_version/nessie-quarkus-$nessie_version-runner.jar
 keycloak=$stack/keycloak-$keycloak_version
+jdbc_driver=$maven_repository/org/apache/arrow/flight-sql-jdbc-driver/$jdbc_version/flight-sql-jdbc-driver-$jdbc_version.jar
 realm=testing/keycloak/iceberg-realm.json
 
 issuer=$SQE_TEST_OIDC_ISSUER
@@ -89,6 +91,10 @@ set_keycloak_command() {
     KC_BOOTSTRAP_ADMIN_USERNAME="$SQE_TEST_OIDC_ADMIN_USER"
     KC_BOOTSTRAP_ADMIN_PASSWORD="$SQE_TEST_OIDC_ADMIN_PASSWORD" "$keycloak/bin/kc.sh"
   )
+}
+
+obtain_jdbc_driver() {
+  artifact "org.apache.arrow:flight-sql-jdbc-driver:$jdbc_version" "$jdbc_driver"
 }
 
 # Builds the catalog, once for each content of its sources.

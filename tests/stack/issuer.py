@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from lake import ENV, form, manage, send
+from watch import WATCH
 
 ISSUER = ENV["OIDC_ISSUER"]
 _BASE, _, _REALM = ISSUER.partition("/realms/")
@@ -109,7 +110,8 @@ class Signer:
         }
         claims = {n: value for n, value in (claims | changes).items() if value is not None}
         headers = {"kid": self.kid, **(headers or {})}
-        return jwt.encode(claims, self.key if key is None else key, algorithm, headers)
+        key = self.key if key is None else key
+        return WATCH.secret(jwt.encode(claims, key, algorithm, headers))
 
 
 def end_sessions(user: str):
@@ -121,7 +123,7 @@ def end_sessions(user: str):
 @contextlib.contextmanager
 def new_user(*roles: str):
     """A user of the provider and the catalog, with a password that stands nowhere else."""
-    name, password = f"test-{uuid.uuid4().hex[:8]}", f"pw-{uuid.uuid4().hex}"
+    name, password = f"test-{uuid.uuid4().hex[:8]}", WATCH.secret(f"pw-{uuid.uuid4().hex}")
     user = {
         "username": name,
         "enabled": True,

@@ -19,8 +19,12 @@ from adbc_driver_manager import AdbcStatusCode, Error  # noqa: E402
 from checks.support import ENV, Catalog, manage, oidc_token, root_token  # noqa: E402
 from http_client import Store, form, send  # noqa: E402
 from server import Server, binary  # noqa: E402
+from watch import WATCH  # noqa: E402
 
 __all__ = ["AdbcStatusCode", "Store", "binary", "form", "manage", "oidc_token", "send"]
+
+for _name in ("CLIENT_SECRET", "OIDC_CLIENT_SECRET", "S3_ROOT_SECRET"):
+    WATCH.secret(ENV[_name], short=True)
 
 MINIMAL = _ROOT / "testing" / "minimal.toml"
 """What an operator writes to run SQE beside the catalog: no key of the store, no user."""
@@ -68,32 +72,54 @@ audience = "catalog"
 def serve(directory: pathlib.Path, config: str | pathlib.Path, **env: str) -> Server:
     """A server with this configuration, on free ports; a context manager that stops it.
 
-    Its environment has nothing of the stack's, so that no key can reach it that way.
+    Its environment has nothing of the stack's, so that no key can reach it that way. It logs all it
+    can, for the search for secrets.
     """
     file = config
     if isinstance(config, str):
         file = directory / "sqe.toml"
         file.write_text(config)
     hidden = {name: None for name in os.environ if name.startswith(("SQE_", "AWS_"))}
-    return Server(directory / "data", "--config", str(file), env={**hidden, **env})
+    env = {**hidden, "SQE__SERVER__LOG_LEVEL": "debug", **env}
+    return WATCH.server(Server(directory / "data", "--config", str(file), env=env))
+
+
+@contextlib.contextmanager
+def listening():
+    """Remembers an error that is raised, for the search for secrets."""
+    try:
+        yield
+    except Error as error:
+        WATCH.says(f"{error} {error.details}")
+        raise
 
 
 class User:
     """A connection of one user. A context manager that closes it."""
 
-    def __init__(self, server: Server, name=None, password=None, bearer=None):
-        options = {}
+    def __init__(self, server: Server, name=None, password=None, bearer=None, options=None):
+        """`options` are further ones of the driver, which speaks TLS if it is told whom to trust."""
+        options = dict(options or {})
         if bearer is not None:
             options[DatabaseOptions.AUTHORIZATION_HEADER.value] = f"Bearer {bearer}"
-        else:
+            WATCH.secret(bearer)
+        elif name is not None:
             options |= {"username": name, "password": password}
-        uri = f"grpc://{server.address()}"
-        self.connection = dbapi.connect(uri, db_kwargs=options, autocommit=True)
+            WATCH.login(name, password)
+        scheme = "grpc+tls" if DatabaseOptions.TLS_ROOT_CERTS.value in options else "grpc"
+        uri = f"{scheme}://{server.address()}"
+        with listening():
+            self.connection = dbapi.connect(uri, db_kwargs=options, autocommit=True)
 
     def rows(self, sql: str) -> list[tuple]:
-        with self.connection.cursor() as cursor:
+        with listening(), self.connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall()
+
+    def arrow(self, sql: str):
+        with listening(), self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetch_arrow_table()
 
     def error(self, sql: str) -> Error:
         """The error that `sql` must end with."""
@@ -127,9 +153,47 @@ def root(server: Server) -> User:
 
 def token(user: str, password: str | None = None, **more) -> str:
     """An access token of the provider for a user, whose password is by default their name."""
-    answer = oidc_token(username=user, password=password or user, **more)
+    return _access_token(oidc_token(username=user, password=password or user, **more))
+
+
+def service_token() -> str:
+    """An access token of the account that may do everything in all warehouses of the tests."""
+    return _access_token(oidc_token())
+
+
+def _access_token(answer) -> str:
     assert answer.status == 200, answer.status
-    return answer.json["access_token"]
+    return WATCH.secret(answer.json["access_token"])
+
+
+@contextlib.contextmanager
+def warehouse(prefix: str, endpoint: str = ENV["S3_ENDPOINT"], **properties: str):
+    """The name of a new warehouse, where the role `service` may do everything.
+
+    `endpoint` is the address of the store that clients are told.
+    """
+    name = f"{prefix}_{uuid.uuid4().hex[:8]}"
+    location = f"s3://{ENV['S3_BUCKET']}/{name}"
+    storage = {
+        "storageType": "S3",
+        "allowedLocations": [location],
+        "endpoint": endpoint,
+        "endpointInternal": ENV["S3_ENDPOINT"],
+        "stsEndpoint": ENV["S3_ENDPOINT"],
+        "region": ENV["S3_REGION"],
+        "pathStyleAccess": True,
+    }
+    properties = {"default-base-location": location, **properties}
+    catalog = {"name": name, "type": "INTERNAL", "properties": properties}
+    manage("POST", "/catalogs", {"catalog": {**catalog, "storageConfigInfo": storage}})
+    try:
+        grant = {"type": "catalog", "privilege": "CATALOG_MANAGE_CONTENT"}
+        manage("PUT", f"/catalogs/{name}/catalog-roles/catalog_admin/grants", {"grant": grant})
+        role = {"catalogRole": {"name": "catalog_admin"}}
+        manage("PUT", f"/principal-roles/service/catalog-roles/{name}", role)
+        yield name
+    finally:
+        manage("DELETE", f"/catalogs/{name}")
 
 
 class Namespace:
@@ -155,6 +219,8 @@ class Namespace:
         headers = {"X-Iceberg-Access-Delegation": "vended-credentials"}
         answer = Catalog(bearer).load_table(self.name, table, headers)
         assert answer.status == 200, answer.body
+        for name in ("s3.access-key-id", "s3.secret-access-key", "s3.session-token"):
+            WATCH.secret(answer.json["config"][name])
         return answer.json
 
     def names(self) -> dict[str, list[str]]:
@@ -171,6 +237,7 @@ class Namespace:
         """A new principal of the catalog without any right: its id and its secret."""
         name = f"{self.name}_nobody"
         made = manage("POST", "/principals", {"principal": {"name": name}}).json["credentials"]
+        WATCH.secret(made["clientSecret"])
         try:
             yield made["clientId"], made["clientSecret"]
         finally:

@@ -26,6 +26,7 @@ from approve_device import Browser, approve, submit  # noqa: E402
 from http_client import form, send  # noqa: E402
 from server import Server, binary, wait_until  # noqa: E402
 from test_cli import Terminal  # noqa: E402
+from watch import WATCH  # noqa: E402
 
 ISSUER = os.environ["SQE_TEST_OIDC_ISSUER"]
 TOKEN_ENDPOINT = f"{ISSUER}/protocol/openid-connect/token"
@@ -54,8 +55,9 @@ def address(tmp_path_factory):
         if given is None:
             home = tmp_path_factory.mktemp("server")
             (home / "sqe.toml").write_text(CONFIGURATION)
-            started = Server(home / "data", "--config", str(home / "sqe.toml"))
-            given = stack.enter_context(started).address()
+            debug = {"SQE__SERVER__LOG_LEVEL": "debug"}
+            started = Server(home / "data", "--config", str(home / "sqe.toml"), env=debug)
+            given = stack.enter_context(WATCH.server(started)).address()
         host, _, port = given.rpartition("://")[2].rpartition(":")
         tls = ["--tls"] if given.startswith("https://") else []
         yield ["--host", host.strip("[]"), "--port", port, *tls]
@@ -80,7 +82,8 @@ class User:
             text=True,
             timeout=120,
         )
-        for secret in self.secrets() + list(env.values()):
+        WATCH.says(done.stdout + done.stderr)
+        for secret in self.secrets() + [WATCH.secret(value) for value in env.values()]:
             assert secret not in done.stdout + done.stderr
         return done
 
@@ -137,7 +140,8 @@ class User:
         if not self.file.exists():
             return []
         logins = json.loads(self.file.read_text()).values()
-        return [login[name] for login in logins for name in ("access_token", "refresh_token")]
+        names = ("access_token", "refresh_token")
+        return [WATCH.secret(login[name]) for login in logins for name in names]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 import lake
 from lake import ENV, WAREHOUSE, AdbcStatusCode, Namespace, Store, User, root
+from watch import WATCH
 
 DENIED = AdbcStatusCode.UNAUTHORIZED
 TABLE = pa.table({"id": [1, 2, 3], "v": ["a", "b", None]})
@@ -47,7 +48,7 @@ def keys_below(bucket: str, folder: str) -> dict[str, str]:
         "S3_SESSION_TOKEN": "SessionToken",
     }
     found = {key: re.search(f"<{part}>([^<]+)<", answer) for key, part in parts.items()}
-    return {f"SQE__STORAGE__{key}": match[1] for key, match in found.items()}
+    return {f"SQE__STORAGE__{key}": WATCH.secret(match[1]) for key, match in found.items()}
 
 
 def file(write) -> bytes:

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 import lake
-from lake import ENV, WAREHOUSE, AdbcStatusCode, Namespace, User, binary
+from lake import ENV, WAREHOUSE, Namespace, binary
+from watch import WATCH
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def cli(minimal):
 
     def run(*arguments, password=ENV["CLIENT_SECRET"]):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SQE_")}
-        return subprocess.run(
+        done = subprocess.run(
             [*command, *arguments],
             env={**kept, "SQE_PASSWORD": password},
             stdin=subprocess.DEVNULL,
@@ -26,6 +27,8 @@ def cli(minimal):
             text=True,
             timeout=120,
         )
+        WATCH.says(done.stdout + done.stderr)
+        return done
 
     return run
 

@@ -8,9 +8,8 @@ import pytest
 import issuer
 import lake
 from lake import ENV, Error, Namespace, User, send
-from recorder import Recorder, basic
-
-DEBUG = '\n[server]\nlog_level = "debug"\n'
+from recorder import Recorder
+from watch import WATCH, Watch, basic
 
 
 class Watched:
@@ -27,7 +26,7 @@ class Watched:
         self.token_endpoint.__enter__()
         self.catalog.__enter__()
         text = self._config(token_endpoint=self.token_endpoint.uri, catalog=self.catalog.uri)
-        self.server = lake.serve(self._directory, text + DEBUG).__enter__()
+        self.server = lake.serve(self._directory, text).__enter__()
         return self
 
     def __exit__(self, *_):
@@ -64,7 +63,7 @@ class Watched:
         """Logs in as drivers do that keep the token of the handshake, which is a secret, too."""
         client = pyarrow.flight.connect(f"grpc://{self.server.address()}")
         _, header = client.authenticate_basic_token(name, password)
-        self.secrets.add(header.decode().removeprefix("Bearer "))
+        self.secrets.add(WATCH.secret(header.decode().removeprefix("Bearer ")))
 
     def assert_nothing_told(self):
         metrics = send("GET", f"http://{self.server.address('http on ')}/metrics").body.decode()
@@ -74,17 +73,10 @@ class Watched:
         log = self.server.log
         assert len(log.splitlines()) > 50, "a log at debug level is longer than this"
         assert len(self.errors) > 5
-        told = [around(line, seen) for line in [*log.splitlines(), *self.errors, metrics]]
-        assert not any(told), "\n".join(filter(None, told))
-
-
-def around(text: str, secrets: set[str]) -> str | None:
-    """What stands around a secret in the text, without it."""
-    for secret in secrets:
-        before, found, after = text.partition(secret)
-        if found:
-            return f"{before[-200:]}[SECRET]{after[:80]}"
-    return None
+        watch = Watch()
+        watch.secrets, watch.said = seen, [log, metrics, *self.errors]
+        told = watch.told()
+        assert not told, "\n".join(told)
 
 
 def users_config(**uris):
@@ -105,6 +97,20 @@ principals_config.token_endpoint = ENV["TOKEN_ENDPOINT"]
 def namespace():
     with Namespace("secrets") as made:
         yield made
+
+
+def test_a_secret_in_a_log_or_an_error_is_found():
+    class Chatty:
+        log = "a line\na line with hidden-0123456789 in it\n"
+
+    watch = Watch()
+    watch.secret("hidden-0123456789")
+    watch.login("somebody", "short")
+    assert watch.told() == []
+    watch.server(Chatty())
+    assert watch.told() == ["a line\na line with [SECRET] in it\n"]
+    watch.says(f"authorization: Basic {basic('somebody', 'short')}=")
+    assert watch.told()[1:] == ["authorization: Basic [SECRET]="]
 
 
 def statements(schema: str) -> list[str]:
@@ -132,7 +138,7 @@ def statements(schema: str) -> list[str]:
 
 def fail_at_each_peer(watched, schema, **credentials):
     """Peers that answer with what they should not say, and with no sense."""
-    secret = f"leak-{uuid.uuid4().hex}"
+    secret = WATCH.secret(f"leak-{uuid.uuid4().hex}")
     watched.secrets.add(secret)
     for peer in (watched.catalog, watched.token_endpoint):
         for status, body in (

@@ -2,11 +2,13 @@
 
 import base64
 import concurrent.futures
+import contextlib
 
 import pyarrow.flight as flight
 import pytest
 
 from lake import Namespace, root, token
+from watch import WATCH
 
 ROWS = 5003
 
@@ -44,6 +46,16 @@ def command(name: str, argument: bytes) -> bytes:
     return field(1, url.encode()) + field(2, field(1, argument))
 
 
+@contextlib.contextmanager
+def listening():
+    """Remembers an error that is raised, for the search for secrets."""
+    try:
+        yield
+    except flight.FlightError as error:
+        WATCH.says(str(error))
+        raise
+
+
 class Connection:
     """One connection, on which each call may come from somebody else."""
 
@@ -52,11 +64,13 @@ class Connection:
 
     def info(self, authorization, name, argument: bytes):
         descriptor = flight.FlightDescriptor.for_command(command(name, argument))
-        return self.client.get_flight_info(descriptor, options(authorization))
+        with listening():
+            return self.client.get_flight_info(descriptor, options(authorization))
 
     def fetch(self, authorization, info):
         (endpoint,) = info.endpoints
-        return self.client.do_get(endpoint.ticket, options(authorization)).read_all()
+        with listening():
+            return self.client.do_get(endpoint.ticket, options(authorization)).read_all()
 
     def rows(self, authorization, sql: str):
         info = self.info(authorization, "CommandStatementQuery", sql.encode())
@@ -135,6 +149,7 @@ def test_a_token_of_a_handshake_is_of_its_user_on_every_connection(oidc, table):
     for user in ("user_a", "user_ab"):
         _, header = Connection(oidc).client.authenticate_basic_token(user, user)
         made[user] = header.decode()
+        WATCH.secret(made[user].removeprefix("Bearer "))
     for _ in range(2):
         other = Connection(oidc)
         for user, header in made.items():
