@@ -10,10 +10,9 @@ mod flight;
 mod options;
 mod server;
 mod session;
-mod tls;
 
 pub use options::{
-    AuthOptions, CoordinatorOptions, Grant, IssuerOptions, SessionLimits, TlsOptions,
-    TokenEndpointOptions,
+    AuthOptions, CoordinatorOptions, Grant, IssuerOptions, SessionLimits, TokenEndpointOptions,
 };
 pub use server::{Coordinator, ServeError};
+pub use sqe_exchange::tls::TlsOptions;

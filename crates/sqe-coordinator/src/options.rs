@@ -1,9 +1,9 @@
 //! What the process that embeds a coordinator decides about it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sqe_exchange::tls::TlsOptions;
 use url::Url;
 
 /// How a coordinator serves its clients.
@@ -35,17 +35,6 @@ impl Default for CoordinatorOptions {
             max_message_bytes: 128 << 20,
         }
     }
-}
-
-/// The PEM files of the listener's TLS. They are read again when they change.
-#[derive(Debug, Clone)]
-pub struct TlsOptions {
-    /// The certificate chain, leaf first.
-    pub cert: PathBuf,
-    /// The private key of the leaf.
-    pub key: PathBuf,
-    /// The CAs that sign client certificates; where it is set, clients must show one.
-    pub client_ca: Option<PathBuf>,
 }
 
 /// How users prove who they are. Without any way to log in, everybody is refused.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use sqe_engine::Engine;
+use sqe_exchange::tls::Certificates;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use tracing::{info, warn};
 use crate::connection;
 use crate::flight::{Front, Service};
 use crate::options::CoordinatorOptions;
-use crate::tls::Certificates;
 
 /// Drivers and proxies add headers freely; the default of 16 KiB is too little for some.
 const MAX_HEADER_BYTES: u32 = 64 << 10;

@@ -1,5 +1,5 @@
-//! Every table a statement can name: the Iceberg catalogs, the `tpch` catalog, and in each catalog
-//! the schema `information_schema`.
+//! Every table a statement can name: the Iceberg catalogs, the catalogs `tpch` and `system`, and in
+//! each catalog the schema `information_schema`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use sqe_iceberg::provider::IcebergTable;
 use sqe_iceberg::{NamespaceIdent, TableIdent, ViewMetadata};
 
 use crate::suggest::hint_nearest;
-use crate::{Error, ErrorKind, Result, TableEntry, TableKind, tpch};
+use crate::{Error, ErrorKind, Result, TableEntry, TableKind, runtime, tpch};
 
 /// The schema that describes the others.
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
@@ -61,7 +61,7 @@ impl Catalogs {
     /// The names of all catalogs, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.iceberg.keys().cloned().collect();
-        names.push(tpch::CATALOG.to_owned());
+        names.extend([tpch::CATALOG, runtime::CATALOG].map(str::to_owned));
         names.sort();
         names
     }
@@ -69,9 +69,12 @@ impl Catalogs {
     /// The Iceberg catalog of a name. Errors: `NotFound`; `Unsupported` for one that cannot be
     /// written to.
     pub(crate) fn writable(&self, catalog: &str) -> Result<&Arc<dyn Catalog>> {
-        match catalog == tpch::CATALOG {
-            true => Err(Error::new(ErrorKind::Unsupported, "the catalog \"tpch\" is read-only")),
-            false => self.get(catalog),
+        match catalog {
+            tpch::CATALOG | runtime::CATALOG => {
+                let message = format!("the catalog {catalog:?} is read-only");
+                Err(Error::new(ErrorKind::Unsupported, message))
+            }
+            _ => self.get(catalog),
         }
     }
 
@@ -84,9 +87,10 @@ impl Catalogs {
 
     /// The names of the schemas of a catalog, sorted.
     pub(crate) async fn schemas(&self, catalog: &str) -> Result<Vec<String>> {
-        let mut names: Vec<String> = match catalog == tpch::CATALOG {
-            true => tpch::SCHEMAS.map(str::to_owned).to_vec(),
-            false => {
+        let mut names: Vec<String> = match catalog {
+            tpch::CATALOG => tpch::SCHEMAS.map(str::to_owned).to_vec(),
+            runtime::CATALOG => vec![runtime::SCHEMA.to_owned()],
+            _ => {
                 let namespaces = self.get(catalog)?.list_namespaces().await?;
                 namespaces.iter().map(schema_name).collect()
             }
@@ -104,6 +108,9 @@ impl Catalogs {
         }
         if catalog == tpch::CATALOG {
             return Ok(tpch::is_schema(schema));
+        }
+        if catalog == runtime::CATALOG {
+            return Ok(schema == runtime::SCHEMA);
         }
         match self.get(catalog)?.namespace_properties(&namespace(schema)?).await {
             Ok(_) => Ok(true),
@@ -142,6 +149,15 @@ impl Catalogs {
                 false => Err(self.schema_not_found(catalog, schema).await),
             };
         }
+        if catalog == runtime::CATALOG {
+            return match schema == runtime::SCHEMA {
+                true => {
+                    let names = runtime::TABLES.map(str::to_owned).into_iter();
+                    Ok(names.map(entry(TableKind::System)).collect())
+                }
+                false => Err(self.schema_not_found(catalog, schema).await),
+            };
+        }
         let iceberg = self.get(catalog)?;
         let namespace = namespace(schema)?;
         let listed = tokio::join!(iceberg.list_tables(&namespace), iceberg.list_views(&namespace));
@@ -158,7 +174,8 @@ impl Catalogs {
         Ok(entries)
     }
 
-    /// Loads a table or a view; `information_schema` is not one of its schemas.
+    /// Loads a table or a view; `information_schema` is not one of its schemas, nor `system` one of
+    /// its catalogs.
     /// Errors: `NotFound` with the nearest name, and whatever is wrong with the table.
     pub(crate) async fn load(&self, name: &TableName) -> Result<Relation> {
         if name.catalog == tpch::CATALOG {

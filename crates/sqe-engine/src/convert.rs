@@ -7,6 +7,7 @@ use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use sqe_iceberg::storage;
 
+use crate::distributed::LostWorker;
 use crate::memory;
 use crate::parse::syntax_error;
 use crate::suggest::nearest;
@@ -62,7 +63,13 @@ impl From<DataFusionError> for Error {
     }
 }
 
-/// The same for an error that several readers share.
+impl Error {
+    /// The same for an error that several readers share.
+    pub(crate) fn from_shared(error: &DataFusionError) -> Self {
+        from_ref(error)
+    }
+}
+
 fn from_ref(error: &DataFusionError) -> Error {
     use DataFusionError as E;
     match error {
@@ -86,6 +93,9 @@ fn from_ref(error: &DataFusionError) -> Error {
 /// An error that came from below DataFusion, perhaps wrapped several times.
 fn from_external(error: &(dyn std::error::Error + 'static)) -> Error {
     if let Some(error) = error.downcast_ref::<Error>() {
+        return error.clone();
+    }
+    if let Some(LostWorker(error)) = error.downcast_ref() {
         return error.clone();
     }
     if let Some(error) = error.downcast_ref::<sqe_iceberg::Error>() {

@@ -227,7 +227,9 @@ impl Prepared {
 
     /// Runs it. Cancel-safe: dropping the future or the stream ends the statement.
     pub async fn execute(&self) -> Result<Output> {
-        statement::execute(&self.session, &self.planned).await
+        let engine = self.session.engine();
+        let entry = engine.ledger().begin(&self.session.identity().user, &self.sql);
+        statement::execute(&self.session, &self.planned, entry).await
     }
 }
 

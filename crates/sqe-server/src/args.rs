@@ -16,7 +16,7 @@ pub struct Args {
     /// What this process does
     #[arg(long, value_enum, default_value_t = Role::Standalone)]
     pub role: Role,
-    /// Port for Flight SQL; 0 picks a free one
+    /// Port for Flight SQL, or for tasks where the role is worker; 0 picks a free one
     #[arg(long, value_name = "N")]
     port: Option<u16>,
     /// Port for health and metrics over HTTP; 0 picks a free one
@@ -33,8 +33,12 @@ pub struct Args {
 /// The parts a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Plans and executes in one process.
+    /// Plans and executes in one process
     Standalone,
+    /// Plans, and sends tasks to the workers that join it
+    Coordinator,
+    /// Executes tasks of the coordinators that it joins
+    Worker,
 }
 
 impl Args {
@@ -45,7 +49,10 @@ impl Args {
     ) -> Result<Config, Problems> {
         let mut config = Config::load(self.config.as_deref(), env)?;
         if let Some(port) = self.port {
-            config.coordinator.flight_sql_port = port;
+            match self.role {
+                Role::Worker => config.worker.flight_port = port,
+                Role::Standalone | Role::Coordinator => config.coordinator.flight_sql_port = port,
+            }
         }
         if let Some(port) = self.http_port {
             config.http.port = port;
@@ -53,6 +60,7 @@ impl Args {
         if let Some(dir) = &self.data_dir {
             config.server.data_dir.clone_from(dir);
         }
+        config.check_role(self.role)?;
         Ok(config)
     }
 }

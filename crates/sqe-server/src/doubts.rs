@@ -2,10 +2,14 @@
 
 use url::{Host, Url};
 
+use crate::args::Role;
 use crate::config::{CatalogKind, Config};
 
 /// What is doubtful about a configuration that is valid; a line each.
-pub(crate) fn doubts(config: &Config) -> Vec<String> {
+pub(crate) fn doubts(config: &Config, role: Role) -> Vec<String> {
+    if role == Role::Worker {
+        return doubts_of_worker(config);
+    }
     let mut doubts = Vec::new();
     let (address, auth) = (config.flight_address(), &config.auth);
     if !address.ip().is_loopback() && config.tls.cert.is_none() {
@@ -46,6 +50,14 @@ pub(crate) fn doubts(config: &Config) -> Vec<String> {
     doubts
 }
 
+fn doubts_of_worker(config: &Config) -> Vec<String> {
+    let address = config.worker_address();
+    match address.ip().is_loopback() || config.distributed.cert.is_some() {
+        true => Vec::new(),
+        false => vec![format!("nodes speak with {address} without TLS: rows travel in the clear")],
+    }
+}
+
 fn is_in_the_clear(url: &Url) -> bool {
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -64,7 +76,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sqe.toml");
         std::fs::write(&path, text).unwrap();
-        let found = doubts(&Config::load(Some(&path), []).unwrap());
+        let found = doubts(&Config::load(Some(&path), []).unwrap(), Role::Standalone);
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.contains(expected), "{found}");

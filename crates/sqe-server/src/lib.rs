@@ -6,5 +6,6 @@ pub mod config;
 mod doubts;
 mod http;
 pub mod logging;
+mod nodes;
 pub mod run;
 mod wire;

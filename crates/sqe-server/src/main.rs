@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use sqe_server::args::Args;
+use sqe_server::args::{Args, Role};
 use sqe_server::config::Config;
 use sqe_server::{logging, run};
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     logging::init(&config.server);
-    match serve(config) {
+    match serve(config, args.role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sqe-server: {error}");
@@ -45,13 +45,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), run::StartError> {
+fn serve(config: Config, role: Role) -> Result<(), run::StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(run::StartError::Runtime)?;
-    let served = runtime.block_on(run::run(config));
+    let served = runtime.block_on(run::run(config, role));
     // What still computes was told to stop and may never look up.
     runtime.shutdown_timeout(STOP_TIMEOUT);
     served

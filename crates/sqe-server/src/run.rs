@@ -3,17 +3,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sqe_coordinator::{Coordinator, ServeError};
+use sqe_worker::WorkerError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::args::Role;
 use crate::config::Config;
 use crate::doubts::doubts;
 use crate::http::{self, Readiness};
-use crate::wire;
+use crate::{nodes, wire};
 
 /// Why a server could not start or had to stop; each is one line.
 #[derive(Debug, thiserror::Error)]
@@ -37,34 +40,57 @@ pub enum StartError {
     Metrics(String),
     #[error("the HTTP listener failed: {0}")]
     Http(std::io::Error),
+    #[error("distributed.fragment_keys: {0}")]
+    FragmentKeys(String),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
 }
 
 /// Runs the server until a signal asks it to stop.
-pub async fn run(config: Config) -> Result<(), StartError> {
+pub async fn run(config: Config, role: Role) -> Result<(), StartError> {
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|error| StartError::Metrics(error.to_string()))?;
     sqe_iceberg::storage::describe_metrics();
     let http = bind(config.http_address(), "HTTP").await?;
-    let flight = bind(config.flight_address(), "Flight SQL").await?;
     let stop = stop_on_signal()?;
-    let engine = wire::engine(&config).await?;
-    let coordinator = Coordinator::new(engine, wire::coordinator(&config)?)?;
-    for doubt in doubts(&config) {
+    let (serving, flight) = match role {
+        Role::Worker => {
+            let listener = bind(config.worker_address(), "tasks").await?;
+            let address = local_address(&listener, config.worker_address());
+            let worker = nodes::worker(&config, address)?;
+            let stop = stop.clone();
+            let serving = async move { Ok(worker.serve(listener, stop).await?) };
+            (serving.boxed(), address)
+        }
+        Role::Standalone | Role::Coordinator => {
+            let listener = bind(config.flight_address(), "Flight SQL").await?;
+            let address = local_address(&listener, config.flight_address());
+            let engine = wire::engine(&config, role).await?;
+            let coordinator = Coordinator::new(engine, wire::coordinator(&config)?)?;
+            let stop = stop.clone();
+            let serving = async move {
+                let served = coordinator.serve(listener, stop).await;
+                sqe_iceberg::write::wait_for_cleanup().await;
+                Ok(served?)
+            };
+            (serving.boxed(), address)
+        }
+    };
+    for doubt in doubts(&config, role) {
         warn!("{doubt}");
     }
 
     let readiness = Readiness::default();
     readiness.set(true);
     eprintln!("http on {}", local_address(&http, config.http_address()));
-    eprintln!("listening on {}", local_address(&flight, config.flight_address()));
+    eprintln!("listening on {flight}");
 
     // Health is answered until the last statement has ended.
     let http_stop = CancellationToken::new();
     let serving = async {
-        let served = coordinator.serve(flight, stop.clone()).await;
-        sqe_iceberg::write::wait_for_cleanup().await;
+        let served: Result<(), StartError> = serving.await;
         http_stop.cancel();
         served
     };

@@ -16,10 +16,12 @@ use sqe_iceberg::catalog::{Catalog, CatalogSource, SharedCatalog};
 use sqe_iceberg::storage::{S3Endpoint, S3Keys};
 use sqe_iceberg::token::NoToken;
 
+use crate::args::Role;
 use crate::config::{
     Address, AuthConfig, CatalogConfig, CatalogKind, Config, GrantKind, Secret, StorageConfig,
     TlsConfig,
 };
+use crate::nodes;
 use crate::run::StartError;
 
 /// The schema of unqualified names in an embedded catalog, which is made at the start.
@@ -28,7 +30,7 @@ const EMBEDDED_SCHEMA: &str = "main";
 const REST_SCHEMA: &str = "default";
 
 /// The engine of a configuration, with all its catalogs open.
-pub(crate) async fn engine(config: &Config) -> Result<Engine, StartError> {
+pub(crate) async fn engine(config: &Config, role: Role) -> Result<Engine, StartError> {
     let mut catalogs: BTreeMap<String, Arc<dyn CatalogSource>> = BTreeMap::new();
     let name = config.default_catalog();
     let is_rest = config.catalog.effective_kind() == CatalogKind::Rest;
@@ -52,6 +54,11 @@ pub(crate) async fn engine(config: &Config) -> Result<Engine, StartError> {
         statement_timeout: limits.statement_timeout.0,
         manifest_cache_bytes: limits.manifest_cache.as_u64(),
         file_access: file_access(config)?,
+        cluster: match role {
+            Role::Coordinator => Some(Arc::new(nodes::cluster(config)?)),
+            Role::Standalone | Role::Worker => None,
+        },
+        operators: config.auth.operators.clone(),
     };
     Engine::new(options).map_err(|error| StartError::Engine(error.to_string()))
 }
@@ -233,7 +240,7 @@ fn tls(config: &TlsConfig) -> Option<TlsOptions> {
 }
 
 /// A secret of the configuration itself or of a file, whose last line break is not part of it.
-fn secret(
+pub(crate) fn secret(
     value: Option<&Secret>,
     key: &'static str,
     file: Option<&Path>,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
 use sqe_engine::{Error, ErrorKind};
+use sqe_exchange::membership;
 use tonic::Status;
 
 use super::call::Call;
@@ -58,6 +59,22 @@ pub(super) async fn do_action(call: &Call, action: &Action) -> Result<Option<Byt
         "CloseSession" => Ok(Some(session_actions::close(call))),
         other => Err(status::unsupported(format!("action {other} is not supported"))),
     }
+}
+
+/// The answer to a worker, which needs no login: it proves that it knows the key of all nodes.
+/// Errors: `PERMISSION_DENIED` for a call that proves nothing.
+pub(super) fn of_worker(service: &Service, action: &Action) -> Option<Result<Bytes, Status>> {
+    let workers = service.workers.as_ref()?;
+    let answer = match action.r#type.as_str() {
+        membership::CHALLENGE => Some(workers.challenge()),
+        membership::HEARTBEAT => workers.heartbeat(&action.body),
+        _ => return None,
+    };
+    let refused = || {
+        let error = Error::new(ErrorKind::PermissionDenied, "the worker is refused");
+        status::of(&error, None)
+    };
+    Some(answer.map(Bytes::from).ok_or_else(refused))
 }
 
 /// Where users log in with a browser, as JSON: `issuer`, `client_id`, `scope`. It is no secret.

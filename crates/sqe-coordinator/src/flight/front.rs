@@ -132,6 +132,9 @@ impl FlightService for Front {
             let body = actions::login(&self.service)?;
             return Ok(Response::new(one(arrow_flight::Result { body })));
         }
+        if let Some(answer) = actions::of_worker(&self.service, request.get_ref()) {
+            return Ok(Response::new(one(arrow_flight::Result { body: answer? })));
+        }
         let (call, action) = self.enter(request).await?;
         let body = actions::do_action(&call, &action).await?;
         let results = body.map(|body| Ok(arrow_flight::Result { body }));

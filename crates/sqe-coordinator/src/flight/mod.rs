@@ -22,6 +22,7 @@ mod wire;
 use std::sync::Arc;
 
 use sqe_engine::{Engine, Result};
+use sqe_exchange::membership::Workers;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Authenticator, Sessions};
@@ -34,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) options: CoordinatorOptions,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) authenticator: Authenticator,
+    /// Those that join this coordinator, if it takes any.
+    pub(crate) workers: Option<Arc<Workers>>,
     /// Cancelled when everything that runs must end.
     pub(crate) stop: CancellationToken,
 }
@@ -42,7 +45,8 @@ impl Service {
     pub(crate) fn new(engine: Engine, options: CoordinatorOptions) -> Result<Self> {
         let stop = CancellationToken::new();
         let sessions = Arc::new(Sessions::new(options.sessions.clone(), stop.clone()));
+        let workers = engine.cluster().map(|cluster| Arc::clone(cluster.workers()));
         let authenticator = Authenticator::new(engine, &options.auth, Arc::clone(&sessions))?;
-        Ok(Self { authenticator, options, sessions, stop })
+        Ok(Self { authenticator, workers, options, sessions, stop })
     }
 }

@@ -78,6 +78,8 @@ pub(crate) async fn engine(data: &TempDir) -> Engine {
         statement_timeout: Duration::from_secs(60),
         manifest_cache_bytes: 1 << 20,
         file_access: Default::default(),
+        cluster: None,
+        operators: Vec::new(),
     })
     .unwrap()
 }

@@ -3,6 +3,7 @@
 //! DataFusion's parser reads what it knows. What it does not know is read here over the same tokens
 //! by the same `sqlparser`: tables with Iceberg's types and partitioning, and the SHOW family.
 
+mod call;
 mod column_names;
 mod complexity;
 mod create_table;
@@ -24,6 +25,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+pub(crate) use call::Call;
 pub(crate) use create_table::{ColumnDef, CreateTable, PartitionField};
 pub(crate) use cursor::Cursor;
 pub(crate) use data_type::{SqlType, StructField};
@@ -53,6 +55,7 @@ pub(crate) enum Statement {
     Show(Show),
     Describe(Describe),
     Use(ObjectName),
+    Call(Call),
     /// SET and RESET of session settings.
     Setting(DfStatement),
 }
@@ -141,6 +144,9 @@ fn own_statement(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
     }
     if cursor.words(&["USE"]) {
         return cursor.object_name().map(|name| Some(Statement::Use(name)));
+    }
+    if cursor.words(&["CALL"]) {
+        return call::parse(cursor).map(|call| Some(Statement::Call(call)));
     }
     if cursor.words(&["DROP"]) {
         return drop::parse(cursor).map(|drop| Some(Statement::Drop(drop)));

@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use sqlparser::ast::ObjectName;
 
 use crate::catalogs::{Catalogs, INFORMATION_SCHEMA, Relation, TableName};
-use crate::{Error, ErrorKind, Result, Session};
+use crate::{Error, ErrorKind, Result, Session, runtime};
 
 use context::Context;
 pub(crate) use sources::{SourceRecorder, Sources};
@@ -106,6 +106,14 @@ impl<'a> Planner<'a> {
                 SourceRecorder::record_unversioned(self.state);
                 let table = information_schema::table(self, name).await?;
                 return Ok(provider_as_source(table));
+            }
+            if name.catalog == runtime::CATALOG {
+                SourceRecorder::record_unversioned(self.state);
+                if name.schema != runtime::SCHEMA {
+                    let catalogs = self.catalogs();
+                    return Err(catalogs.schema_not_found(&name.catalog, &name.schema).await);
+                }
+                return Ok(provider_as_source(runtime::table(self.session, &name.table)?));
             }
             let relation = self.catalogs().load(name).await?;
             SourceRecorder::record(self.state, name, &relation);

@@ -77,6 +77,8 @@ async fn sessions(dir: &TempDir) -> (Session, Session) {
         statement_timeout: Duration::from_secs(60),
         manifest_cache_bytes: 1 << 20,
         file_access: Default::default(),
+        cluster: None,
+        operators: Vec::new(),
     });
     let engine = engine.unwrap();
     let [ada, bob] = identities.as_slice() else { panic!("two users") };

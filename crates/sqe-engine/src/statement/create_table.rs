@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as DfStatement;
+use sqe_iceberg::catalog::Catalog;
 use sqe_iceberg::create::{NewTable, PartitionBy};
 use sqe_iceberg::{Transform, schema, write};
 use sqlparser::ast::Statement as SqlStatement;
@@ -13,8 +14,10 @@ use sqlparser::ast::Statement as SqlStatement;
 use super::query::physical_plan;
 use super::types;
 use crate::catalogs::{INFORMATION_SCHEMA, TableName};
+use crate::distributed::Attempts;
 use crate::parse::{self, PartitionField};
 use crate::plan::{Planner, name_parts, resolve_name};
+use crate::runtime::Entry;
 use crate::suggest::hint_nearest;
 use crate::{Error, ErrorKind, Output, Result, Session};
 
@@ -129,7 +132,7 @@ fn is_known(transform: &str) -> bool {
 }
 
 impl CreateTable {
-    pub(super) async fn run(&self, session: &Session) -> Result<Output> {
+    pub(super) async fn run(&self, session: &Session, entry: &Arc<Entry>) -> Result<Output> {
         let catalogs = session.catalogs_of_user();
         let catalog = catalogs.writable(&self.name.catalog)?;
         if !catalogs.has_schema(&self.name.catalog, &self.name.schema).await? {
@@ -141,20 +144,39 @@ impl CreateTable {
             return self.already_there();
         }
         let created = match &self.query {
-            Some(query) => {
-                let state = Arc::new(session.snapshot());
-                let input = physical_plan(&state, query).await?;
-                let table = self.table.clone();
-                write::create_table_as(catalog, table, input, state.task_ctx()).await.map(Some)
-            }
-            None => self.table.create(catalog.as_ref()).await.map(|_| None),
+            Some(query) => self.create_as(session, entry, catalog, query).await.map(Some),
+            None => match self.table.create(catalog.as_ref()).await {
+                Ok(_) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
         };
         match created {
             Ok(affected) => Ok(Output::Done { affected }),
-            Err(error) if error.kind() == sqe_iceberg::ErrorKind::AlreadyExists => {
-                self.already_there()
+            Err(error) if error.kind == ErrorKind::AlreadyExists => self.already_there(),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_as(
+        &self,
+        session: &Session,
+        entry: &Arc<Entry>,
+        catalog: &Arc<dyn Catalog>,
+        query: &Arc<LogicalPlan>,
+    ) -> Result<u64> {
+        let state = Arc::new(session.snapshot());
+        let mut attempts = Attempts::default();
+        loop {
+            let input = physical_plan(session, entry, &state, query).await?;
+            let _over = input.over();
+            let (plan, context) = (Arc::clone(&input.plan), Arc::clone(&input.context));
+            let table = self.table.clone();
+            match write::create_table_as(catalog, table, plan, context).await {
+                Ok(rows) => return Ok(rows),
+                // Nothing was committed: the rows did not come to their end.
+                Err(error) if attempts.again(&error).await => {}
+                Err(error) => return Err(input.cause(error.into())),
             }
-            Err(error) => Err(error.into()),
         }
     }
 

@@ -13,7 +13,9 @@ use sqe_iceberg::write;
 
 use super::query::physical_plan;
 use crate::catalogs::TableName;
+use crate::distributed::Attempts;
 use crate::plan::{Planner, resolve};
+use crate::runtime::Entry;
 use crate::{Error, ErrorKind, Output, Result, Session};
 
 /// An INSERT whose target and sources are pinned to their snapshots.
@@ -48,11 +50,20 @@ pub(super) async fn plan(
 }
 
 impl Insert {
-    pub(super) async fn run(&self, session: &Session) -> Result<Output> {
+    pub(super) async fn run(&self, session: &Session, entry: &Arc<Entry>) -> Result<Output> {
         let catalog = session.catalogs_of_user().writable(&self.name.catalog)?;
         let state = Arc::new(session.snapshot());
-        let input = physical_plan(&state, &self.input).await?;
-        let rows = write::append(catalog, &self.table, input, state.task_ctx()).await?;
-        Ok(Output::Done { affected: Some(rows) })
+        let mut attempts = Attempts::default();
+        loop {
+            let input = physical_plan(session, entry, &state, &self.input).await?;
+            let _over = input.over();
+            let (plan, context) = (Arc::clone(&input.plan), Arc::clone(&input.context));
+            match write::append(catalog, &self.table, plan, context).await {
+                Ok(rows) => return Ok(Output::Done { affected: Some(rows) }),
+                // Nothing was committed: the rows did not come to their end.
+                Err(error) if attempts.again(&error).await => {}
+                Err(error) => return Err(input.cause(error.into())),
+            }
+        }
     }
 }

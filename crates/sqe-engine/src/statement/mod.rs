@@ -1,5 +1,6 @@
 //! Statements after parsing: one file per family plans and runs it.
 
+mod call;
 mod create_schema;
 mod create_table;
 mod create_view;
@@ -23,6 +24,7 @@ use crate::deadline::Deadline;
 use crate::parse::{self, Statement};
 use crate::plan::{SourceRecorder, Sources};
 use crate::planning::on_own_thread;
+use crate::runtime::Entry;
 use crate::{Output, Result, Session};
 
 /// A statement that can be run any number of times.
@@ -37,6 +39,7 @@ pub(crate) enum Planned {
     Show(show::Show),
     Describe(describe::Describe),
     Use(use_schema::Use),
+    Call(call::Call),
     Setting(setting::Setting),
 }
 
@@ -83,33 +86,49 @@ async fn plan_with(
             Planned::Describe(describe::plan(session, state, describe).await?)
         }
         Statement::Use(name) => Planned::Use(use_schema::plan(&name)?),
+        Statement::Call(call) => Planned::Call(call::plan(state, &call)?),
         Statement::Setting(statement) => {
             Planned::Setting(setting::plan(session, state, statement).await?)
         }
     })
 }
 
-/// Runs a planned statement within the time that statements have.
-pub(crate) async fn execute(session: &Session, planned: &Planned) -> Result<Output> {
+/// Runs a planned statement within the time that statements have. `entry` follows it to its end.
+pub(crate) async fn execute(
+    session: &Session,
+    planned: &Planned,
+    entry: Arc<Entry>,
+) -> Result<Output> {
     let deadline = Deadline::after(session.engine().statement_timeout());
-    let output = deadline.bound(run(session, planned)).await?;
+    let end = entry.ends_with();
+    let output = deadline.bound(entry.bound(run(session, planned, &entry))).await;
     Ok(match output {
-        Output::Rows(rows) => Output::Rows(deadline.bound_stream(rows)),
-        done => done,
+        Ok(Output::Rows(rows)) => {
+            Output::Rows(Arc::clone(&entry).follow(deadline.bound_stream(rows), end))
+        }
+        Ok(Output::Done { affected }) => {
+            entry.end(affected.unwrap_or_default(), None);
+            Output::Done { affected }
+        }
+        Err(error) => {
+            entry.end(0, Some(error.clone()));
+            return Err(error);
+        }
     })
 }
 
-async fn run(session: &Session, planned: &Planned) -> Result<Output> {
+async fn run(session: &Session, planned: &Planned, entry: &Arc<Entry>) -> Result<Output> {
     match planned {
-        Planned::Query(query) => query.run(session).await,
-        Planned::Insert(insert) => insert.run(session).await,
-        Planned::CreateTable(table) => table.run(session).await,
+        Planned::Query(query) => query.run(session, entry).await,
+        Planned::Insert(insert) => insert.run(session, entry).await,
+        Planned::CreateTable(table) => table.run(session, entry).await,
         Planned::CreateView(view) => view.run(session).await,
         Planned::CreateSchema(schema) => schema.run(session).await,
         Planned::Drop(drop) => drop.run(session).await,
         Planned::Show(show) => show.run(session).await,
         Planned::Describe(describe) => describe.run(),
         Planned::Use(schema) => schema.run(session).await,
+        Planned::Call(call) => call.run(session),
         Planned::Setting(setting) => setting.run(session),
     }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as DfStatement;
+use futures::FutureExt;
 
+use crate::distributed::{self, Asked, Planned};
 use crate::plan::Planner;
 use crate::planning::on_own_thread;
+use crate::runtime::Entry;
 use crate::{Output, Result, Session};
 
 /// A query whose tables are pinned to their snapshots.
@@ -58,18 +61,50 @@ impl Query {
         Arc::new(Schema::new(schema.fields().clone()))
     }
 
-    pub(super) async fn run(&self, session: &Session) -> Result<Output> {
-        let state = Arc::new(session.snapshot());
-        let physical = physical_plan(&state, &self.plan).await?;
-        Ok(Output::Rows(execute_stream(physical, state.task_ctx())?))
+    pub(super) async fn run(&self, session: &Session, entry: &Arc<Entry>) -> Result<Output> {
+        let entry = Arc::clone(entry);
+        let (session, state) = (session.clone(), Arc::new(session.snapshot()));
+        let mut plan = Arc::clone(&self.plan);
+        if session.engine().cluster().is_none() {
+            let planned = physical_plan(&session, &entry, &state, &plan).await?;
+            return Ok(Output::Rows(execute_stream(planned.plan, planned.context)?));
+        }
+        let is_analyze = match self.plan.as_ref() {
+            LogicalPlan::Analyze(analyze) => {
+                plan = Arc::clone(&analyze.input);
+                true
+            }
+            _ => false,
+        };
+        let plan = move || {
+            let (session, state, plan) = (session.clone(), Arc::clone(&state), Arc::clone(&plan));
+            let entry = Arc::clone(&entry);
+            async move { physical_plan(&session, &entry, &state, &plan).await }.boxed()
+        };
+        let run = if is_analyze { distributed::analyzed } else { distributed::rows };
+        Ok(Output::Rows(run(self.schema(), Arc::new(plan))))
     }
 }
 
 /// A physical plan of its own for one run: one that has run is used up.
 pub(super) async fn physical_plan(
+    session: &Session,
+    entry: &Arc<Entry>,
     state: &Arc<SessionState>,
     plan: &Arc<LogicalPlan>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let (state, plan) = (Arc::clone(state), Arc::clone(plan));
-    on_own_thread(move || async move { Ok(state.create_physical_plan(&plan).await?) }).await
+) -> Result<Planned> {
+    let (session, state, plan) = (session.clone(), Arc::clone(state), Arc::clone(plan));
+    let entry = Arc::clone(entry);
+    on_own_thread(move || async move {
+        let engine = session.engine();
+        match engine.cluster() {
+            Some(cluster) => {
+                let (user, timeout) = (&session.identity().user, engine.statement_timeout());
+                let asked = Asked { state: &state, user, timeout, entry: &entry };
+                cluster.plan(asked, &plan).await
+            }
+            None => Planned::local(&state, &plan).await,
+        }
+    })
+    .await
 }

@@ -21,6 +21,8 @@ const SECTIONS: &[&str] = &[
     "storage",
     "limits",
     "table_functions",
+    "distributed",
+    "worker",
 ];
 
 impl Config {
@@ -123,6 +125,8 @@ impl Config {
             "storage" => &mut self.storage,
             "limits" => &mut self.limits,
             "table_functions" => &mut self.table_functions,
+            "distributed" => &mut self.distributed,
+            "worker" => &mut self.worker,
             _ => return None,
         })
     }

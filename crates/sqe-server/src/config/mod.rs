@@ -47,6 +47,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[table_functions]`
     pub table_functions: TableFunctionsConfig,
+    /// `[distributed]`
+    pub distributed: DistributedConfig,
+    /// `[worker]`
+    pub worker: WorkerConfig,
 }
 
 section! {
@@ -128,6 +132,8 @@ section! {
         opaque_bearer ("opaque_bearer"): bool = false,
         /// Wrong logins of a user from one address, after which more are refused for a minute.
         failures_per_minute ("failures_per_minute"): u32 = 30,
+        /// Users who see the statements of all others in `system.runtime`, and may end them.
+        operators ("operators"): Vec<String> = Vec::new(),
         /// Lets anybody in where the listener is loopback and no other way to log in is set.
         allow_anonymous ("allow_anonymous"): bool = true,
     }
@@ -202,6 +208,54 @@ section! {
     }
 }
 
+section! {
+    /// What coordinators and workers share: keys and TLS between nodes.
+    pub struct DistributedConfig {
+        /// Keys of 64 hexadecimal digits that all nodes know; the first seals, all of them open.
+        fragment_keys ("fragment_keys"): Vec<Secret> = Vec::new(),
+        /// File with the keys, one a line, instead of `fragment_keys`.
+        fragment_keys_file ("fragment_keys_file"): Option<PathBuf> = None,
+        /// Coordinator: refuses queries that read something while there is no worker.
+        require_workers ("require_workers"): bool = false,
+        /// Coordinator: a stage gets one task for so many bytes that it reads.
+        bytes_per_task ("bytes_per_task"): ByteSize = ByteSize::mib(64),
+        /// Bytes from one worker that may wait for their reader.
+        connection_buffer ("connection_buffer"): ByteSize = ByteSize::mib(16),
+        /// PEM file with the CAs of all nodes' certificates.
+        ca ("ca"): Option<PathBuf> = None,
+        /// PEM file with the certificate chain of this node.
+        cert ("cert"): Option<PathBuf> = None,
+        /// PEM file with its private key.
+        key ("key"): Option<PathBuf> = None,
+        /// Lets nodes that are not on loopback speak without TLS.
+        allow_plaintext ("allow_plaintext"): bool = false,
+    }
+}
+
+section! {
+    /// A process of the role `worker`.
+    pub struct WorkerConfig {
+        /// Address of the listener for coordinators and other workers.
+        listen_address ("listen_address"): IpAddr = LOOPBACK,
+        /// Its port; 0 picks a free one.
+        flight_port ("flight_port"): u16 = 50052,
+        /// Coordinators to join.
+        coordinator_urls ("coordinator_urls"): Vec<Address> = Vec::new(),
+        /// How other nodes reach this one; by default the address of the listener.
+        advertise_url ("advertise_url"): Option<Address> = None,
+        /// Memory that all tasks together may use for their state, in bytes.
+        memory_limit ("memory_limit"): ByteSize = ByteSize::gib(2),
+        /// Directory of spill files; by default one below the system's temporary directory.
+        spill_dir ("spill_dir"): Option<PathBuf> = None,
+        /// Disk space that spill files may use together, in bytes.
+        spill ("spill"): ByteSize = ByteSize::gib(20),
+        /// Tasks that may run at the same time; more are refused.
+        max_running_tasks ("max_running_tasks"): u32 = 512,
+        /// Lets tasks read files of this machine; by default where the listener is loopback.
+        allow_local_paths ("allow_local_paths"): Option<bool> = None,
+    }
+}
+
 /// What log lines look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -246,6 +300,11 @@ impl Config {
         (self.coordinator.listen_address, self.coordinator.flight_sql_port).into()
     }
 
+    /// The address of a worker's listener.
+    pub fn worker_address(&self) -> SocketAddr {
+        (self.worker.listen_address, self.worker.flight_port).into()
+    }
+
     /// The address of the HTTP listener.
     pub fn http_address(&self) -> SocketAddr {
         (self.http.listen_address, self.http.port).into()
@@ -265,7 +324,10 @@ impl Config {
             CatalogKind::Sqlite => "",
         };
         // A warehouse may be an address, and the generated catalog has a name already.
-        match warehouse.is_empty() || warehouse.contains(['.', '/', ':']) || warehouse == "tpch" {
+        match warehouse.is_empty()
+            || warehouse.contains(['.', '/', ':'])
+            || ["tpch", "system"].contains(&warehouse)
+        {
             true => "catalog",
             false => warehouse,
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{CatalogKind, Config, GrantKind, Problems};
+use crate::args::Role;
 
 /// Below this the operators of a single query cannot hold their batches.
 const MIN_MEMORY: ByteSize = ByteSize::mib(64);
@@ -25,6 +26,7 @@ fn is_prefix(prefix: &str) -> bool {
 fn bad_name(name: &str) -> Option<&'static str> {
     match name {
         "tpch" => Some("the generated catalog has this name"),
+        "system" => Some("the catalog of the server itself has this name"),
         "catalog" => Some("[catalog] has this name"),
         "" => Some("a catalog needs a name"),
         dotted if dotted.contains('.') => Some("the name of a catalog must not have dots"),
@@ -37,6 +39,35 @@ impl Config {
     pub(crate) fn has_login(&self) -> bool {
         let auth = &self.auth;
         auth.token_endpoint.is_some() || auth.issuer.is_some() || auth.opaque_bearer
+    }
+
+    /// What a role needs. Errors: what is missing.
+    pub(crate) fn check_role(&self, role: Role) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        let mut add = |message: &str| problems.add(None, message.to_owned());
+        let distributed = &self.distributed;
+        let has_keys =
+            !distributed.fragment_keys.is_empty() || distributed.fragment_keys_file.is_some();
+        if role != Role::Standalone && !has_keys {
+            add("distributed.fragment_keys: must be set for coordinators and workers; make one \
+                 with `openssl rand -hex 32`");
+        }
+        if role == Role::Worker {
+            if self.worker.coordinator_urls.is_empty() {
+                add("worker.coordinator_urls: must be set for a worker");
+            }
+            let address = self.worker.listen_address;
+            let in_the_clear = distributed.cert.is_none() && !distributed.allow_plaintext;
+            if !address.is_loopback() && in_the_clear {
+                add("worker.listen_address: it is not loopback and there is no TLS; set \
+                     distributed.cert, key and ca, or distributed.allow_plaintext = true to send \
+                     rows in the clear");
+            }
+        }
+        match problems.0.is_empty() {
+            true => Ok(()),
+            false => Err(problems),
+        }
     }
 
     pub(super) fn validate(&self, problems: &mut Problems) {
@@ -65,6 +96,19 @@ impl Config {
             add("auth.allow_anonymous: nobody could log in while it is false and none of \
                  auth.token_endpoint, auth.issuer and auth.opaque_bearer is set"
                 .into());
+        }
+        let nodes = &self.distributed;
+        let node_tls = [&nodes.ca, &nodes.cert, &nodes.key];
+        if node_tls.iter().any(|file| file.is_some()) && node_tls.iter().any(|file| file.is_none())
+        {
+            add("distributed.ca, cert and key: must be set together".into());
+        }
+        if !nodes.fragment_keys.is_empty() && nodes.fragment_keys_file.is_some() {
+            add("distributed.fragment_keys_file: must not be set beside fragment_keys".into());
+        }
+        if self.worker.memory_limit < MIN_MEMORY {
+            let got = self.worker.memory_limit;
+            add(format!("worker.memory_limit: must be at least {MIN_MEMORY}, got {got}"));
         }
         self.validate_auth(&mut add);
         self.validate_catalogs(&mut add);

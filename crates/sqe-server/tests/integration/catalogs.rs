@@ -14,7 +14,7 @@ async fn a_second_catalog_is_joined_with_the_first() {
     );
     let (_running, address) = Running::with_config(dir.path(), &config);
     let mut db = FlightDb::connect(&address, "ada").await;
-    assert_eq!(db.rows("SHOW CATALOGS").await, [["catalog"], ["lake"], ["tpch"]]);
+    assert_eq!(db.rows("SHOW CATALOGS").await, [["catalog"], ["lake"], ["system"], ["tpch"]]);
     for statement in [
         "CREATE SCHEMA lake.s",
         "CREATE TABLE lake.s.names AS SELECT 1 AS id, 'one' AS name",

@@ -59,6 +59,14 @@ impl FlightDb {
         }
     }
 
+    /// What a statement fails with.
+    pub(crate) async fn error(&mut self, sql: &str) -> String {
+        match self.execute(sql).await {
+            Ok(_) => panic!("{sql} does not fail"),
+            Err(error) => error.to_string(),
+        }
+    }
+
     pub(crate) async fn execute(
         &mut self,
         sql: &str,

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod catalogs;
+mod cluster;
+mod distributed;
 mod flight_db;
 mod free_files;
 mod lifecycle;

@@ -27,6 +27,8 @@ fn engine() -> Engine {
         statement_timeout: Duration::from_secs(60),
         manifest_cache_bytes: 1 << 20,
         file_access: Default::default(),
+        cluster: None,
+        operators: Vec::new(),
     })
     .unwrap()
 }
