@@ -4,7 +4,7 @@ use futures::future::join_all;
 use iceberg::{TableRequirement, TableUpdate};
 use sqe_iceberg::{ErrorKind, Result};
 
-use super::{Suite, change, check_error, commit_retrying, create, set_property};
+use super::{Suite, assert_same, change, check_error, commit_retrying, create, set_property};
 
 fn main_is_at(snapshot_id: Option<i64>) -> TableRequirement {
     TableRequirement::RefSnapshotIdMatch { r#ref: "main".to_owned(), snapshot_id }
@@ -40,7 +40,7 @@ impl Suite<'_> {
 
         let loaded = catalog.load_table(&t).await.unwrap();
         assert_eq!(loaded.metadata_location, committed.metadata_location);
-        assert_eq!(loaded.metadata, committed.metadata);
+        assert_same(&loaded.metadata, &committed.metadata);
         self.drop_all(&space, &["t"]).await;
     }
 

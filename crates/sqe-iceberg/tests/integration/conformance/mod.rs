@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field};
+use iceberg::spec::TableMetadata;
 use iceberg::{NamespaceIdent, TableIdent, TableRequirement, TableUpdate};
 use sqe_iceberg::catalog::{Catalog, TableChange};
 use sqe_iceberg::create::NewTable;
@@ -130,6 +131,19 @@ pub(crate) async fn commit_retrying(catalog: &dyn Catalog, ident: &TableIdent, p
 }
 
 #[track_caller]
+/// Compares two states of one table. Nessie tells in a property of each table which of its commits
+/// was the last, of whatever table.
+fn assert_same(found: &TableMetadata, expected: &TableMetadata) {
+    let of_table = |metadata: &TableMetadata| {
+        let mut metadata = serde_json::to_value(metadata).unwrap();
+        if let Some(properties) = metadata["properties"].as_object_mut() {
+            properties.remove("nessie.commit.id");
+        }
+        metadata
+    };
+    assert_eq!(of_table(found), of_table(expected));
+}
+
 fn check_error<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind, names: &str) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
