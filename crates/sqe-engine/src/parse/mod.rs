@@ -10,6 +10,7 @@ mod create_table;
 mod cursor;
 mod data_type;
 mod distinct_from;
+mod distinct_order;
 mod drop;
 mod numbers;
 mod repeated_rows;
@@ -120,6 +121,7 @@ fn settle(statement: &mut DfStatement) {
 /// What the planner would read in another way than users expect.
 fn settle_ast(ast: &mut impl VisitMut) {
     distinct_from::ends_before_and(ast);
+    distinct_order::by_position(ast);
     column_names::settle(ast);
     numbers::keep_digits(ast);
     repeated_rows::count_repeated(ast);
