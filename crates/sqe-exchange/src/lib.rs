@@ -20,6 +20,7 @@ mod query;
 pub mod server;
 mod ticket;
 pub mod tls;
+mod transport;
 
 pub use address::WorkerAddress;
 pub use error::{Errors, RemoteError};

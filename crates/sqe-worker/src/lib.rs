@@ -15,20 +15,11 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 /// The build of this process. Plans of one build are no plans for another.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("SQE_BUILD"));
-
-/// Finds coordinators that vanished without closing their connection.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Bytes on their way in one stream, and in one connection.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// How long cancelled tasks may take to tell their coordinators.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
@@ -138,13 +129,7 @@ impl Worker {
         });
         let calls = heartbeat.run(self.node(), shutdown.clone(), gone.clone());
 
-        let mut server = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .tcp_nodelay(true);
-        let router = server.add_service(self.service.into_server());
+        let router = self.service.into_router();
         let incoming = TcpListenerStream::new(listener);
         let stopped = gone.clone().cancelled_owned();
         let serving = async {

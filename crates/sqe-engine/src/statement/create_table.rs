@@ -6,15 +6,13 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as DfStatement;
-use sqe_iceberg::catalog::Catalog;
 use sqe_iceberg::create::{NewTable, PartitionBy};
 use sqe_iceberg::{Transform, schema, write};
 use sqlparser::ast::Statement as SqlStatement;
 
-use super::query::physical_plan;
+use super::query::written;
 use super::types;
 use crate::catalogs::{INFORMATION_SCHEMA, TableName};
-use crate::distributed::Attempts;
 use crate::parse::{self, PartitionField};
 use crate::plan::{Planner, name_parts, resolve_name};
 use crate::runtime::Entry;
@@ -144,7 +142,12 @@ impl CreateTable {
             return self.already_there();
         }
         let created = match &self.query {
-            Some(query) => self.create_as(session, entry, catalog, query).await.map(Some),
+            Some(query) => {
+                let rows = written(session, entry, query, |plan, context| {
+                    write::create_table_as(catalog, self.table.clone(), plan, context)
+                });
+                rows.await.map(Some)
+            }
             None => match self.table.create(catalog.as_ref()).await {
                 Ok(_) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -154,29 +157,6 @@ impl CreateTable {
             Ok(affected) => Ok(Output::Done { affected }),
             Err(error) if error.kind == ErrorKind::AlreadyExists => self.already_there(),
             Err(error) => Err(error),
-        }
-    }
-
-    async fn create_as(
-        &self,
-        session: &Session,
-        entry: &Arc<Entry>,
-        catalog: &Arc<dyn Catalog>,
-        query: &Arc<LogicalPlan>,
-    ) -> Result<u64> {
-        let state = Arc::new(session.snapshot());
-        let mut attempts = Attempts::default();
-        loop {
-            let input = physical_plan(session, entry, &state, query).await?;
-            let _over = input.over();
-            let (plan, context) = (Arc::clone(&input.plan), Arc::clone(&input.context));
-            let table = self.table.clone();
-            match write::create_table_as(catalog, table, plan, context).await {
-                Ok(rows) => return Ok(rows),
-                // Nothing was committed: the rows did not come to their end.
-                Err(error) if attempts.again(&error).await => {}
-                Err(error) => return Err(input.cause(error.into())),
-            }
         }
     }
 

@@ -11,9 +11,8 @@ use sqe_iceberg::Table;
 use sqe_iceberg::provider::IcebergTable;
 use sqe_iceberg::write;
 
-use super::query::physical_plan;
+use super::query::written;
 use crate::catalogs::TableName;
-use crate::distributed::Attempts;
 use crate::plan::{Planner, resolve};
 use crate::runtime::Entry;
 use crate::{Error, ErrorKind, Output, Result, Session};
@@ -52,18 +51,9 @@ pub(super) async fn plan(
 impl Insert {
     pub(super) async fn run(&self, session: &Session, entry: &Arc<Entry>) -> Result<Output> {
         let catalog = session.catalogs_of_user().writable(&self.name.catalog)?;
-        let state = Arc::new(session.snapshot());
-        let mut attempts = Attempts::default();
-        loop {
-            let input = physical_plan(session, entry, &state, &self.input).await?;
-            let _over = input.over();
-            let (plan, context) = (Arc::clone(&input.plan), Arc::clone(&input.context));
-            match write::append(catalog, &self.table, plan, context).await {
-                Ok(rows) => return Ok(Output::Done { affected: Some(rows) }),
-                // Nothing was committed: the rows did not come to their end.
-                Err(error) if attempts.again(&error).await => {}
-                Err(error) => return Err(input.cause(error.into())),
-            }
-        }
+        let rows = written(session, entry, &self.input, |plan, context| {
+            write::append(catalog, &self.table, plan, context)
+        });
+        Ok(Output::Done { affected: Some(rows.await?) })
     }
 }

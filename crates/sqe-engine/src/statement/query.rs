@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::FutureExt;
 
-use crate::distributed::{self, Asked, Planned};
+use crate::distributed::{self, Asked, Attempts, Planned};
 use crate::plan::Planner;
 use crate::planning::on_own_thread;
 use crate::runtime::Entry;
@@ -87,7 +87,7 @@ impl Query {
 }
 
 /// A physical plan of its own for one run: one that has run is used up.
-pub(super) async fn physical_plan(
+async fn physical_plan(
     session: &Session,
     entry: &Arc<Entry>,
     state: &Arc<SessionState>,
@@ -107,4 +107,25 @@ pub(super) async fn physical_plan(
         }
     })
     .await
+}
+
+/// Gives the physical plan of `query` to `write`, a new one where a worker was lost: then nothing
+/// was committed, because the rows did not come to their end.
+pub(super) async fn written<F: Future<Output = sqe_iceberg::Result<u64>>>(
+    session: &Session,
+    entry: &Arc<Entry>,
+    query: &Arc<LogicalPlan>,
+    write: impl Fn(Arc<dyn ExecutionPlan>, Arc<TaskContext>) -> F,
+) -> Result<u64> {
+    let state = Arc::new(session.snapshot());
+    let mut attempts = Attempts::default();
+    loop {
+        let input = physical_plan(session, entry, &state, query).await?;
+        let _over = input.over();
+        match write(Arc::clone(&input.plan), Arc::clone(&input.context)).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) if attempts.again(&error).await => {}
+            Err(error) => return Err(input.cause(error.into())),
+        }
+    }
 }

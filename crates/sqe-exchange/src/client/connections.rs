@@ -4,28 +4,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use arrow_flight::flight_service_client::FlightServiceClient;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::address::WorkerAddress;
+use crate::transport::{self, MAX_MESSAGE};
 
 /// Connections to one worker. One alone is limited by the window and the core of its reader.
 const PER_WORKER: usize = 2;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A worker that vanished without closing its connections is noticed after both.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Bytes on their way in one stream, and in one connection.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
-
-/// The largest message: a batch is one, and the batches are of 8192 rows.
-pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 /// How a node shows who it is to workers, and knows them. Files are read for each connection.
 #[derive(Debug, Clone)]
@@ -96,15 +83,8 @@ impl Connections {
 
 /// Where a node is and how it is spoken to. Errors: a sentence that says which file cannot be used.
 pub(crate) async fn endpoint(origin: &str, tls: Option<&ClientTls>) -> Result<Endpoint, String> {
-    let endpoint = Endpoint::from_shared(origin.to_owned())
-        .map_err(|error| format!("{origin}: {error}"))?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .tcp_nodelay(true);
+    let endpoint = Endpoint::from_shared(origin.to_owned());
+    let endpoint = transport::connecting(endpoint.map_err(|error| format!("{origin}: {error}"))?);
     let Some(tls) = tls else { return Ok(endpoint) };
     let read = async |path: &PathBuf| {
         let read = tokio::fs::read(path).await;

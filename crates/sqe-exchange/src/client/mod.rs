@@ -29,7 +29,7 @@ use crate::membership::Workers;
 use crate::query::Query;
 pub use connections::ClientTls;
 use connections::Connections;
-pub(crate) use connections::{MAX_MESSAGE, endpoint};
+pub(crate) use connections::endpoint;
 
 /// Sends tasks to workers, and fetches their partitions. Clones share it.
 #[derive(Clone)]

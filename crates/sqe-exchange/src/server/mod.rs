@@ -20,12 +20,13 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion_distributed::Worker;
 use futures::stream::BoxStream;
 use tokio_util::task::TaskTracker;
+use tonic::transport::server::Router;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use crate::client::MAX_MESSAGE;
 use crate::error::Errors;
 use crate::keys::FragmentKeys;
+use crate::transport::{self, MAX_MESSAGE};
 pub use renewals::Renewal;
 pub use sessions::{OpenedTask, TaskSessions};
 pub use tasks::{TaskCounts, Tasks};
@@ -81,11 +82,12 @@ impl WorkerService {
         &self.0.tasks
     }
 
-    /// The service for a listener.
-    pub fn into_server(self) -> FlightServiceServer<Self> {
-        FlightServiceServer::new(self)
+    /// The service as a listener takes it.
+    pub fn into_router(self) -> Router {
+        let service = FlightServiceServer::new(self)
             .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        transport::listening().add_service(service)
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
 use super::{OpenedTask, TaskSessions, WorkerOptions, WorkerService};
@@ -98,7 +98,7 @@ impl Fixture {
         let mut serving = tokio::task::JoinSet::new();
         serving.spawn(async move {
             let incoming = TcpListenerStream::new(listener);
-            let router = Server::builder().add_service(service.into_server());
+            let router = service.into_router();
             router.serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
         });
         let channel = Endpoint::from_shared(origin.clone()).unwrap().connect_lazy();
